@@ -1,0 +1,105 @@
+"""Run all tests, on a real cluster where one can be had: what `make test` does after the lint.
+
+Knows when a cluster can be had and who takes it down again; pytest knows the rest. A cluster that was running before
+stays; one that this run started goes at the end, unless KEEP=1. What had to be left out is said before the first test
+and again beside pytest's closing line.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from cluster import access
+
+ROOT = Path(__file__).parent.parent
+DOWN_LOG = ROOT / "build" / "cluster-down.log"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What this run does about a cluster."""
+
+    start: bool = False
+    """Bring the test cluster up before the tests."""
+    left_out: str = ""
+    """Why the end-to-end tests cannot run here; empty when they can."""
+
+
+def plan(*, environment: Mapping[str, str], platform: str, user: int, running: bool) -> Plan:
+    """Decide where the end-to-end tests run.
+
+    Args:
+        environment: variables of the process; CLUSTER=current means the cluster of the user's kubeconfig.
+        platform: as `sys.platform`.
+        user: effective user id; 0 is root.
+        running: whether the test cluster is up already.
+    """
+    match environment.get("CLUSTER", ""):
+        case "current":
+            return Plan()
+        case "":
+            pass
+        case other:
+            return Plan(left_out=f"CLUSTER={other} means nothing: use CLUSTER=current, or leave it out")
+    if running:
+        return Plan()
+    if platform != "linux":
+        return Plan(left_out=f"the test cluster needs Linux, this is {platform}: set CLUSTER=current to use your own")
+    if user != 0:
+        return Plan(left_out="the test cluster needs root: run as root, or set CLUSTER=current to use your own")
+    return Plan(start=True)
+
+
+class LeftOut:
+    """A pytest plugin that repeats, at the end, what did not run."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Write the reason under the results."""
+        terminalreporter.section("LEFT OUT: all end-to-end tests", sep="!", red=True, bold=True)
+        terminalreporter.write_line(self.reason)
+
+
+def cluster(command: str) -> int:
+    """Run one command of the test cluster in the foreground; return its exit status."""
+    return subprocess.run([sys.executable, "-m", "cluster", command], cwd=ROOT, check=False).returncode
+
+
+def take_down() -> bool:
+    """Take the test cluster down, quietly: pytest's closing lines stay the last. Return whether it worked."""
+    DOWN_LOG.parent.mkdir(exist_ok=True)
+    with DOWN_LOG.open("w") as log:
+        command = [sys.executable, "-m", "cluster", "down"]
+        done = subprocess.run(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, check=False)
+    if done.returncode != 0:
+        print(f"the test cluster could not be taken down (status {done.returncode}):", file=sys.stderr)
+        print(DOWN_LOG.read_text(), file=sys.stderr)
+    return done.returncode == 0
+
+
+def run_tests(arguments: Sequence[str], left_out: str) -> int:
+    """Run pytest over the whole tree; return its exit status."""
+    if not left_out:
+        return int(pytest.main([str(ROOT / "tests"), *arguments]))
+    print(f"\n!!! LEFT OUT: all end-to-end tests\n!!! {left_out}\n", file=sys.stderr, flush=True)
+    return int(pytest.main([str(ROOT / "tests"), "-m", "not e2e", *arguments], plugins=[LeftOut(left_out)]))
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run everything that can run here; return the exit status."""
+    todo = plan(environment=os.environ, platform=sys.platform, user=os.geteuid(), running=access.is_up())
+    try:
+        status = (cluster("up") if todo.start else 0) or run_tests(arguments, todo.left_out)
+    finally:
+        went_down = not todo.start or os.environ.get("KEEP") == "1" or take_down()
+    return status if went_down else status or 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
