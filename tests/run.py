@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
 from cluster import access
 
 ROOT = Path(__file__).parent.parent
