@@ -1,1 +1,1 @@
-"""Serinus: a Kubernetes operator that rolls out models, judges their canaries by evidence, and promotes or rolls back."""
+"""Serinus: a Kubernetes operator that rolls out models and judges their canaries by evidence."""

@@ -91,7 +91,7 @@ class Step:
 
     kind: StepKind
     weight: int
-    """Percent of traffic in force during the step; an approval keeps the weight of the step before it (0 at the start)."""
+    """Percent of traffic in force during the step; an approval keeps that of the step before it (0 at the start)."""
     at_least: timedelta = timedelta(0)
     """The step lasts at least so long after its pods are ready."""
     name: str = ""
@@ -208,7 +208,7 @@ class Canary:
     step: int
     """Index into the frozen plan's steps."""
     weight: int
-    """Percent that the step asks for; in force once the state has been ANALYSING in this attempt."""
+    """Percent in force now: 0 until the first step's pods are ready, then the weight of the last step that was."""
     state: CanaryState
     since: datetime
     """Start of the attempt."""
@@ -313,6 +313,8 @@ class Observed:
     """Revision that the main Service selects now; None if it selects all, or does not exist."""
     frozen: RolloutPlan | None = None
     """The plan of the attempt under way, from its report; None without an attempt or with a lost report."""
+    ruled: "Rejection | None" = None
+    """A rollback of the attempt under way that stands in its report already: a crash came before the status."""
 
     def ready_pods(self, revision: str) -> int:
         """Count the ready pods of a revision."""
