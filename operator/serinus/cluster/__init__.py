@@ -1,0 +1,1 @@
+"""The cluster: the only importer of the kubernetes client."""
