@@ -1,0 +1,267 @@
+"""Decide: the only author of plans. Total, pure, and the whole of it on one screen.
+
+``decide(desired, observed, progress, assessment, measuring, now)`` reads no clock and does no I/O. Deciding twice on
+the same world gives the same decision; deciding again on the world after it, at the same time, gives an empty change.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from serinus import contract
+from serinus.errors import BrokenInvariant
+from serinus.rollout import commands, steps
+from serinus.rollout.conditions import PHASES, Condition, View, describe, make_conditions
+from serinus.rollout.effects import World, carry_out, why_rejected
+from serinus.rollout.machine import TABLE, State, Trigger
+from serinus.rollout.plan import DRAIN, Action, drained, make_plan
+from serinus.rollout.triggers import elapsed, find_trigger, state_of
+from serinus.rollout.types import (
+    Assessment,
+    Canary,
+    CanaryState,
+    Desired,
+    LatchedCommand,
+    Measuring,
+    Observed,
+    Progress,
+    RolloutPlan,
+)
+
+POLL = timedelta(seconds=5)
+"""Pods are not watched: while an attempt is under way they are looked at this often."""
+
+_MOST_TRANSITIONS = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """Something that happened and that a Kubernetes Event tells."""
+
+    warning: bool
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ruling:
+    """A decision about an attempt, for its report."""
+
+    revision: str
+    attempt: int
+    step: int
+    action: str
+    """The trigger's name in CamelCase: StepPassed, Failed, Switched, …"""
+    outcome: str | None
+    """How the attempt ended: Promoted, Rejected, Superseded, Returned; None while it goes on."""
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What to remember, what to do, what to say, and when to look again."""
+
+    progress: Progress
+    plan: tuple[Action, ...]
+    conditions: tuple[Condition, ...]
+    phase: str
+    started: Canary | None
+    """An attempt that begins now and needs its report."""
+    frozen: RolloutPlan
+    """The plan in force for the attempt under way."""
+    rulings: tuple[Ruling, ...]
+    notes: tuple[Note, ...]
+    requeue_after: timedelta | None
+    because: str
+
+
+def decide(
+    desired: Desired,
+    observed: Observed,
+    progress: Progress,
+    assessment: Assessment | None,
+    measuring: Measuring,
+    now: datetime,
+) -> Decision:
+    """Return the decision for one look at the world.
+
+    Args:
+        desired: What the spec asks for.
+        observed: What the cluster shows.
+        progress: What was remembered.
+        assessment: The judge's newest answer about the attempt under way, None if there is none yet.
+        measuring: Whether measurements can be had.
+        now: The time, aware, in whole seconds.
+
+    Raises:
+        BrokenInvariant: The table lacks a transition: our own bug.
+    """
+    frozen = (observed.frozen or desired.plan) if progress.canary is not None else desired.plan
+    state = state_of(progress, desired)
+    progress, latched = commands.latch(desired, progress, observed, state, now)
+    notes = list(_command_notes(latched))
+    rulings: list[Ruling] = []
+    started: Canary | None = None
+    for _ in range(_MOST_TRANSITIONS):
+        trigger = find_trigger(state, desired, progress, observed, assessment, now)
+        if trigger is Trigger.NOTHING:
+            break
+        if (state, trigger) not in TABLE:
+            raise BrokenInvariant(f"no transition for {trigger.name} in {state.name}")
+        before = progress
+        world = World(desired=desired, observed=observed, plan=frozen, assessment=assessment, now=now)
+        progress = carry_out(trigger, before, world)
+        state = TABLE[state, trigger].state
+        rulings += _rulings(trigger, before, world)
+        notes += _notes(trigger, before, progress, world)
+        if progress.canary is not None and not _same_attempt(before.canary, progress.canary):
+            # Observations and evidence of an earlier attempt say nothing about this one.
+            started, frozen, assessment = progress.canary, desired.plan, None
+            observed = replace(observed, frozen=None, ruled=None)
+        if progress.canary is None:
+            assessment = None
+    progress = drained(desired, progress, now)
+    view = View(
+        state=state,
+        desired=desired,
+        progress=progress,
+        observed=observed,
+        plan=frozen,
+        assessment=assessment,
+        measuring=measuring,
+    )
+    return Decision(
+        progress=progress,
+        plan=make_plan(desired, progress, observed, frozen),
+        conditions=make_conditions(view),
+        phase=PHASES[state],
+        started=started,
+        frozen=frozen,
+        rulings=tuple(rulings),
+        notes=tuple(notes),
+        requeue_after=_requeue_after(state, desired, progress, frozen, now),
+        because=describe(view)[1],
+    )
+
+
+def _same_attempt(before: Canary | None, after: Canary) -> bool:
+    return before is not None and before.identity == after.identity
+
+
+def _requeue_after(
+    state: State, desired: Desired, progress: Progress, plan: RolloutPlan, now: datetime
+) -> timedelta | None:
+    """Return how long until something may be due; None when only a watch event can change anything."""
+    waits: list[timedelta] = []
+    stay = DRAIN if progress.canary is not None else max(DRAIN, desired.keep_old)
+    waits += [each.since + stay - now for each in progress.retiring]
+    if state is State.INITIALIZING:
+        waits.append(POLL)
+    if progress.canary is not None:
+        waits.append(POLL)
+        canary = progress.canary
+        if canary.state is CanaryState.ANALYSING:
+            waits.append(
+                timedelta(seconds=plan.interval.total_seconds() - now.timestamp() % plan.interval.total_seconds())
+            )
+            over = steps.current_step(plan, canary).at_least - elapsed(canary, now)
+            waits += [over] if over > timedelta(0) else []
+    return max(min(waits), timedelta(milliseconds=100)) if waits else None
+
+
+_OUTCOMES = {
+    Trigger.RETURNED: "Returned",
+    Trigger.SUPERSEDED: "Superseded",
+    Trigger.ABANDONED: "Superseded",
+    Trigger.SWITCHED: "Promoted",
+}
+_REJECTIONS = frozenset(
+    {Trigger.ABORTED, Trigger.ADOPTED, Trigger.FACT, Trigger.FAILED, Trigger.DEADLINE, Trigger.GAVE_UP}
+)
+
+
+def _rulings(trigger: Trigger, before: Progress, world: World) -> tuple[Ruling, ...]:
+    """Return what the report of the attempt under way has to hold about a trigger."""
+    canary = before.canary
+    if canary is None:
+        return ()
+    reason, message = _account(trigger, canary, world)
+    return (
+        Ruling(
+            revision=canary.revision,
+            attempt=canary.attempt,
+            step=canary.step,
+            action="".join(word.capitalize() for word in trigger.name.split("_")),
+            outcome="Rejected" if trigger in _REJECTIONS else _OUTCOMES.get(trigger),
+            reason=reason,
+            message=message,
+        ),
+    )
+
+
+def _account(trigger: Trigger, canary: Canary, world: World) -> tuple[str, str]:
+    """Return reason and sentence of a trigger."""
+    if trigger in _REJECTIONS:
+        return why_rejected(trigger, canary, world)
+    proof = world.assessment.because if world.assessment is not None else ""
+    step = steps.current_step(world.plan, canary)
+    sentences = {
+        Trigger.RETURNED: (contract.REASON_RETURNED, f"the spec equals stable again; {canary.identity} ends unjudged"),
+        Trigger.SUPERSEDED: (contract.REASON_SUPERSEDED, f"a newer spec replaces {canary.identity}"),
+        Trigger.ABANDONED: (contract.REASON_SUPERSEDED, f"the spec leaves {canary.identity}"),
+        Trigger.PODS_READY: (contract.REASON_ANALYSING, f"step {canary.step}: weight {step.weight} % in force"),
+        Trigger.STEP_PASSED: (contract.REASON_STEP_STARTED, f"step {canary.step} passed: {proof}"),
+        Trigger.ALL_PASSED: (contract.REASON_PROMOTING, f"all steps passed: {proof}"),
+        Trigger.PROMOTED_BY_HAND: (contract.REASON_PROMOTING, f"{canary.identity} was promoted by a person"),
+        Trigger.SWITCHED: (contract.REASON_PROMOTED, f"revision {canary.revision} serves all traffic"),
+        Trigger.PAUSED: (contract.REASON_PAUSED, f"{canary.identity} is held at step {canary.step}"),
+        Trigger.RESUMED: (contract.REASON_PROGRESSING, f"{canary.identity} goes on at step {canary.step}"),
+        Trigger.HELD: (contract.REASON_INCONCLUSIVE, f"no verdict in time in step {canary.step}: {proof}"),
+    }
+    return sentences[trigger]
+
+
+def _notes(trigger: Trigger, before: Progress, after: Progress, world: World) -> tuple[Note, ...]:
+    """Return the Events of a transition."""
+    notes = []
+    if before.canary is not None:
+        reason, message = _account(trigger, before.canary, world)
+        warning = trigger in _REJECTIONS or trigger is Trigger.HELD
+        notes.append(Note(warning=warning, reason=reason, message=message))
+    elif trigger is Trigger.FIRST_UP:
+        message = f"revision {world.desired.revision} serves"
+        notes.append(Note(warning=False, reason=contract.REASON_STABLE, message=message))
+    if after.canary is not None and not _same_attempt(before.canary, after.canary):
+        message = f"attempt {after.canary.identity} begins"
+        notes.append(Note(warning=False, reason=contract.REASON_ROLLOUT_STARTED, message=message))
+        notes += _honest_shares(world)
+    return tuple(notes)
+
+
+def _honest_shares(world: World) -> tuple[Note, ...]:
+    """Warn before the start about steps whose pods give another share than their weight."""
+    replicas = world.desired.replicas
+    off = [
+        f"step {index} asks for {asked} % and gets {reached} %"
+        for index, asked, reached in steps.unreachable_steps(world.desired.plan, replicas)
+    ]
+    if not off:
+        return ()
+    message = f"with {replicas} replicas {'; '.join(off)}: split Replicas can only divide by pods, raise spec.replicas"
+    return (Note(warning=True, reason=contract.REASON_WEIGHT_UNREACHABLE, message=message),)
+
+
+def _command_notes(latched: tuple[LatchedCommand, ...]) -> tuple[Note, ...]:
+    """Return an Event for each new command."""
+    notes = []
+    for each in latched:
+        if each.obeyed:
+            message = f"{each.type} {each.value} by {each.manager}"
+            notes.append(Note(warning=False, reason=contract.REASON_COMMAND_OBEYED, message=message))
+        else:
+            message = (
+                f"{each.type} {each.value} by {each.manager} does nothing: it names another revision, attempt or step"
+                " than the one under way, or came too late; status.canary shows what can be named"
+            )
+            notes.append(Note(warning=True, reason=contract.REASON_COMMAND_IGNORED, message=message))
+    return tuple(notes)

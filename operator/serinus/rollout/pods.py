@@ -1,0 +1,98 @@
+"""Read pods: which are ready, and which have something wrong that needs no statistics."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from serinus import contract
+from serinus.rollout.types import Fact, PodSeen
+
+UNSCHEDULABLE_GRACE = timedelta(seconds=15)
+"""A pod is unschedulable for a moment whenever another one is still leaving its place."""
+
+_PULL_FAILURES = frozenset({"ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"})
+# ErrImagePull is the first failure of a pull; ImagePullBackOff says that it failed again or for good within seconds.
+_MESSAGE_LENGTH = 600
+
+
+def parse_pod(pod: Mapping[str, Any], now: datetime) -> PodSeen | None:
+    """Return what a pod tells, None if it is on its way out or has ended."""
+    metadata, status = pod["metadata"], pod.get("status") or {}
+    if metadata.get("deletionTimestamp") or status.get("phase") == "Succeeded":
+        return None
+    containers = list(_container_statuses(status))
+    return PodSeen(
+        name=metadata["name"],
+        revision=(metadata.get("labels") or {}).get(contract.LABEL_REVISION, ""),
+        ready=_condition(status, "Ready").get("status") == "True",
+        started=parse_time(metadata["creationTimestamp"]),
+        restarts=sum(int(each.get("restartCount") or 0) for each in containers),
+        fact=_fact(metadata["name"], status, containers, now),
+    )
+
+
+def parse_time(text: str) -> datetime:
+    """Return the moment of an RFC 3339 time, aware."""
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+def _fact(pod: str, status: Mapping[str, Any], containers: list[Mapping[str, Any]], now: datetime) -> Fact | None:
+    """Return the first thing that is wrong, None if nothing is."""
+    for container in containers:
+        if fact := _container_fact(pod, container):
+            return fact
+    scheduled = _condition(status, "PodScheduled")
+    if scheduled.get("status") == "False" and scheduled.get("reason") == "Unschedulable":
+        since = scheduled.get("lastTransitionTime")
+        if since is None or now - parse_time(since) >= UNSCHEDULABLE_GRACE:
+            return Fact(
+                reason=contract.REASON_UNSCHEDULABLE,
+                message=f"no node takes pod {pod}: {_shorten(scheduled.get('message') or 'the scheduler gave no reason')}",
+            )
+    return None
+
+
+def _container_fact(pod: str, container: Mapping[str, Any]) -> Fact | None:
+    """Return what one container's status says is wrong."""
+    name, image = container.get("name", "?"), container.get("image", "?")
+    state = container.get("state") or {}
+    waiting = state.get("waiting") or {}
+    if waiting.get("reason") in _PULL_FAILURES:
+        answer = _shorten(waiting.get("message") or waiting["reason"])
+        return Fact(
+            reason=contract.REASON_IMAGE_PULL_FAILED,
+            message=f"image {image} of container {name} in pod {pod} cannot be pulled: {answer}",
+        )
+    ended = state.get("terminated") or (container.get("lastState") or {}).get("terminated") or {}
+    if ended.get("reason") == "OOMKilled":
+        return Fact(
+            reason=contract.REASON_OOM_KILLED,
+            message=f"container {name} in pod {pod} needed more memory than its limit and was killed"
+            f" (exit code {ended.get('exitCode', 137)}); raise resources.limits.memory or use a smaller model",
+        )
+    if waiting.get("reason") == "CrashLoopBackOff":
+        return Fact(
+            reason=contract.REASON_CRASH_LOOP,
+            message=f"container {name} in pod {pod} crashes again and again: exit code"
+            f" {ended.get('exitCode', 'unknown')}, last log line: {_last_line(ended.get('message'))}",
+        )
+    return None
+
+
+def _container_statuses(status: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    yield from status.get("initContainerStatuses") or ()
+    yield from status.get("containerStatuses") or ()
+
+
+def _condition(status: Mapping[str, Any], type_: str) -> Mapping[str, Any]:
+    return next((each for each in status.get("conditions") or () if each.get("type") == type_), {})
+
+
+def _last_line(message: str | None) -> str:
+    lines = [line.strip() for line in (message or "").splitlines() if line.strip()]
+    return _shorten(lines[-1]) if lines else "(the container wrote none)"
+
+
+def _shorten(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= _MESSAGE_LENGTH else text[: _MESSAGE_LENGTH - 1] + "…"
