@@ -1,1 +1,1 @@
-"""The shell: what wakes the core, feeds it and carries out what it decides."""
+"""The shell: watch, queue, reconcile, apply."""

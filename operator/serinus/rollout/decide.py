@@ -161,9 +161,8 @@ def _requeue_after(
         waits.append(POLL)
         canary = progress.canary
         if canary.state is CanaryState.ANALYSING:
-            waits.append(
-                timedelta(seconds=plan.interval.total_seconds() - now.timestamp() % plan.interval.total_seconds())
-            )
+            interval = plan.interval.total_seconds()
+            waits.append(timedelta(seconds=interval - now.timestamp() % interval))
             over = steps.current_step(plan, canary).at_least - elapsed(canary, now)
             waits += [over] if over > timedelta(0) else []
     return max(min(waits), timedelta(milliseconds=100)) if waits else None

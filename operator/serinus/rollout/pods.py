@@ -47,7 +47,7 @@ def _fact(pod: str, status: Mapping[str, Any], containers: list[Mapping[str, Any
         if since is None or now - parse_time(since) >= UNSCHEDULABLE_GRACE:
             return Fact(
                 reason=contract.REASON_UNSCHEDULABLE,
-                message=f"no node takes pod {pod}: {_shorten(scheduled.get('message') or 'the scheduler gave no reason')}",
+                message=f"no node takes pod {pod}: {_shorten(scheduled.get('message') or 'no reason given')}",
             )
     return None
 

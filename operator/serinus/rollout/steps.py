@@ -8,7 +8,7 @@ FULL = 100
 
 
 def canary_replicas(replicas: int, weight: int) -> int:
-    """Return how many canary pods a weight asks for, on top of stable: ``ceil(replicas x weight / 100)``, at least 1."""
+    """Return how many pods a weight asks for, on top of stable: ``ceil(replicas x weight / 100)``, at least 1."""
     return max(1, math.ceil(replicas * weight / FULL))
 
 

@@ -30,7 +30,7 @@ class Runtime:
 
 
 def serving_port(template: Mapping[str, Any], runtime: Runtime, target_port: int | str | None) -> int | str:
-    """Return the port that Services send requests to: the user's target port, else the first port, else the preset's."""
+    """Return the port that requests go to: the user's target port, else the first port, else the preset's."""
     if target_port is not None:
         return target_port
     if runtime.name == "generic":
