@@ -1,0 +1,234 @@
+"""The frame of the repository: what files may hold, what is pinned, which laws are checked, which papers are true."""
+
+import ast
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import run
+from serinus import contract
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "operator" / "serinus"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+# Hosts of public package indexes and homes of one machine, spelt in pieces because this file is searched, too.
+INDEX_HOSTS = [
+    ".".join(labels)
+    for labels in (
+        ("pypi", "org"),
+        ("files", "pythonhosted", "org"),
+        ("proxy", "golang", "org"),
+        ("sum", "golang", "org"),
+        ("deb", "debian", "org"),
+        ("archive", "ubuntu", "com"),
+        ("registry", "npmjs", "org"),
+    )
+]
+MACHINE_PATHS = [f"/{home}/" for home in ("work", "root", "farm")]
+
+
+def tracked_files() -> list[Path]:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    return [ROOT / name for name in listed.split("\0") if name and (ROOT / name).is_file()]
+
+
+def text_of(path: Path) -> str:
+    """Return the text of a file, nothing for a binary one."""
+    data = path.read_bytes()
+    return "" if b"\0" in data else data.decode()
+
+
+def index_hosts_of_this_machine() -> list[str]:
+    """Return the hosts that this machine's own package tools are set to."""
+    configured = " ".join(
+        os.environ.get(name, "") for name in ("GOPROXY", "PIP_INDEX_URL", "UV_INDEX_URL", "UV_DEFAULT_INDEX")
+    )
+    return re.findall(r"https?://(?:[^/@,| ]*@)?([^/:,| ]+)", configured)
+
+
+class TestFiles:
+    def test_none_names_a_package_index_or_a_path_of_one_machine(self):
+        words = [*INDEX_HOSTS, *index_hosts_of_this_machine(), *MACHINE_PATHS]
+        found = [(path.relative_to(ROOT), word) for path in tracked_files() for word in words if word in text_of(path)]
+        assert not found
+
+    def test_the_source_root_is_no_package(self):
+        # operator/__init__.py would shadow the standard library's module `operator`.
+        assert not (ROOT / "operator" / "__init__.py").exists()
+
+    def test_no_lock_file_records_addresses(self):
+        assert not [path for path in tracked_files() if path.name in {"uv.lock", "package-lock.json", "poetry.lock"}]
+
+    def test_no_large_file_is_tracked(self):
+        assert not [path for path in tracked_files() if path.stat().st_size > 1024 * 1024]
+
+
+def name_of(requirement: str) -> str:
+    """Return the normalised project name at the start of a requirement."""
+    match = re.match(r"[A-Za-z0-9._-]+", requirement)
+    assert match, requirement
+    return re.sub(r"[-_.]+", "-", match[0]).lower()
+
+
+RUNTIME = [name_of(each) for each in PROJECT["project"]["dependencies"]]
+DEVELOPMENT = [name_of(each) for each in PROJECT["dependency-groups"]["dev"]]
+
+
+def pins(path: Path) -> dict[str, str]:
+    """Return what a constraint file pins: project name to the text of its entry."""
+    entries = re.split(r"\n(?=[A-Za-z0-9])", path.read_text())
+    return {name_of(entry): entry for entry in entries if entry.strip()}
+
+
+class TestPins:
+    @pytest.mark.parametrize("path", sorted((ROOT / "constraints").glob("*.txt")), ids=lambda path: path.name)
+    def test_each_has_a_version_and_hashes_and_no_address(self, path):
+        for name, entry in pins(path).items():
+            assert "==" in entry.splitlines()[0], name
+            assert "--hash=sha256:" in entry, name
+        assert "://" not in path.read_text()
+        assert "index" not in {
+            word.lstrip("-").split("-")[0] for word in path.read_text().split() if word.startswith("--")
+        }
+
+    def test_runtime_pins_what_the_package_asks_for(self):
+        assert set(RUNTIME) <= pins(ROOT / "constraints" / "runtime.txt").keys()
+
+    def test_dev_pins_the_runtime_at_the_same_versions_and_the_tools(self):
+        runtime, dev = pins(ROOT / "constraints" / "runtime.txt"), pins(ROOT / "constraints" / "dev.txt")
+        assert set(DEVELOPMENT) <= dev.keys()
+        differ = [name for name, entry in runtime.items() if entry.splitlines()[0] != dev[name].splitlines()[0]]
+        assert not differ
+
+    def test_each_dependency_earns_its_place_in_the_papers(self):
+        rows = re.findall(r"^\| `([A-Za-z0-9._-]+)` \|", (ROOT / "docs" / "dependencies.md").read_text(), re.MULTILINE)
+        assert sorted(name_of(row) for row in rows) == sorted(RUNTIME + DEVELOPMENT)
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory):
+    """Return a folder with a copy of the package, free to be broken."""
+    root = tmp_path_factory.mktemp("law")
+    shutil.copytree(PACKAGE, root / "operator" / "serinus", ignore=shutil.ignore_patterns("__pycache__"))
+    return root
+
+
+class TestImportLaw:
+    """Each law fails when it is broken: one forbidden import in a copy of the package."""
+
+    @pytest.mark.parametrize("law", ["layers", "pure", "validation-at-the-edge", "kopf", "kubernetes", "prometheus"])
+    def test_holds(self, copy, law):
+        checked = self.check(copy, law)
+        assert checked.returncode == 0, checked.stdout + checked.stderr
+
+    def check(self, copy: Path, law: str) -> subprocess.CompletedProcess[str]:
+        tool = Path(sys.executable).with_name("lint-imports")
+        command = [tool, "--config", ROOT / "pyproject.toml", "--no-cache", "--no-logo", "--contract", law]
+        environment = os.environ | {"PYTHONPATH": str(copy / "operator")}
+        return subprocess.run(command, cwd=copy, env=environment, check=False, capture_output=True, text=True)
+
+    @pytest.mark.parametrize(
+        ("law", "module", "line"),
+        [
+            ("layers", "rollout", "import serinus.judge"),
+            ("layers", "stats", "from serinus.rollout import types"),
+            ("layers", "signals", "from serinus import judge"),
+            ("layers", "cluster", "import serinus.controller"),
+            ("layers", "api", "import serinus.prometheus"),
+            ("layers", "unplaced", "import serinus.contract"),
+            ("pure", "rollout", "import time"),
+            ("pure", "judge", "from random import random"),
+            ("pure", "stats", "import logging"),
+            ("pure", "signals", "import os"),
+            ("pure", "api", "import asyncio"),
+            ("pure", "rollout", "import kubernetes"),
+            ("validation-at-the-edge", "rollout", "import pydantic"),
+            ("kopf", "controller", "import kopf"),
+            ("kopf", "cluster", "import kopf"),
+            ("kubernetes", "controller", "from kubernetes import client"),
+            ("kubernetes", "cli", "import kubernetes"),
+            ("prometheus", "controller", "import requests"),
+            ("prometheus", "cli", "import prometheus_api_client"),
+        ],
+    )
+    def test_is_broken_by(self, copy, law, module, line):
+        culprit = copy / "operator" / "serinus" / module / "culprit.py"
+        culprit.parent.mkdir(exist_ok=True)
+        (culprit.parent / "__init__.py").touch()
+        culprit.write_text(line + "\n")
+        try:
+            checked = self.check(copy, law)
+        finally:
+            culprit.unlink()
+            if module == "unplaced":
+                shutil.rmtree(culprit.parent)
+        assert checked.returncode == 1, checked.stdout + checked.stderr
+        assert module in checked.stdout + checked.stderr
+
+    @pytest.mark.parametrize("part", ["api", "judge", "rollout", "signals", "stats"])
+    def test_pure_parts_read_no_clock_and_no_chance(self, part):
+        """What import-linter cannot see: a clock behind datetime, chance behind numpy."""
+        impure = {"now", "utcnow", "today", "default_rng", "rvs"}
+        found = [
+            f"{path.name}:{node.lineno} {node.func.attr}()"
+            for path in (PACKAGE / part).rglob("*.py")
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in impure
+        ]
+        assert not found
+
+
+class TestWholeRun:
+    """Where `make test` runs the end-to-end tests, and what it says otherwise."""
+
+    @pytest.mark.parametrize(
+        ("environment", "platform", "user", "running", "start", "left_out"),
+        [
+            pytest.param({}, "linux", 0, False, True, "", id="root on Linux starts a cluster"),
+            pytest.param({}, "linux", 0, True, False, "", id="a running cluster is used and stays"),
+            pytest.param({}, "linux", 1000, True, False, "", id="a running cluster serves other users"),
+            pytest.param({}, "linux", 1000, False, False, "needs root", id="no root, no cluster"),
+            pytest.param({}, "darwin", 0, False, False, "needs Linux", id="no Linux, no cluster"),
+            pytest.param({"CLUSTER": "current"}, "darwin", 501, False, False, "", id="the user's own cluster"),
+            pytest.param({"CLUSTER": "kind"}, "linux", 0, False, False, "CLUSTER=kind", id="a word that means nothing"),
+        ],
+    )
+    def test_plan(self, environment, platform, user, running, start, left_out):
+        plan = run.plan(environment=environment, platform=platform, user=user, running=running)
+        assert plan.start is start
+        assert left_out in plan.left_out
+        assert bool(plan.left_out) is bool(left_out)
+
+
+PAPERS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+
+
+class TestPapers:
+    @pytest.mark.parametrize("paper", PAPERS, ids=lambda path: str(path.relative_to(ROOT)))
+    def test_links_lead_to_files(self, paper):
+        targets = re.findall(r"\]\((?!https?://|#)([^)#]+)(?:#[^)]*)?\)", paper.read_text())
+        assert not [target for target in targets if not (paper.parent / target).exists()]
+
+    @pytest.mark.parametrize("paper", PAPERS, ids=lambda path: str(path.relative_to(ROOT)))
+    def test_make_commands_exist(self, paper):
+        targets = set(re.findall(r"^([a-z.-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+        assert set(re.findall(r"`make ([a-z-]+)", paper.read_text())) <= targets
+
+    def test_every_reason_is_explained(self):
+        reasons = {value for name, value in vars(contract).items() if name.startswith("REASON_")}
+        explained = set(
+            re.findall(r"^\| `([A-Za-z]+)` \|", (ROOT / "docs" / "conditions.md").read_text(), re.MULTILINE)
+        )
+        assert reasons - explained == set()
+
+    def test_every_condition_label_and_annotation_is_explained(self):
+        text = (ROOT / "docs" / "conditions.md").read_text()
+        names = [value for name, value in vars(contract).items() if name.startswith(("ANNOTATION_", "LABEL_"))]
+        assert not [word for word in (*contract.CONDITION_TYPES, *names) if f"`{word}`" not in text]
