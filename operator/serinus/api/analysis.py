@@ -1,0 +1,192 @@
+"""Wire models of the judgement: rates of error and the signals that are measured."""
+
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from serinus.api.rollout import FromConfigMap
+from serinus.api.wire import Duration, Name, Rule, Ruled, Share, Wire
+
+MAX_SIGNALS = 20
+MAX_QUERY_LENGTH = 1024
+MAX_SELECTOR_LENGTH = 512
+RATE_KINDS = ("Errors", "Latency", "Implausible", "Accuracy", "ClientErrors")
+DRIFT_KINDS = ("PredictionDrift", "FeatureDrift")
+
+Rate = Annotated[float, Field(gt=0, le=0.5)]
+"""A chance of error, in (0, 0.5]."""
+
+
+class Metrics(Wire):
+    """A user's own counters, as PromQL vector selectors without functions."""
+
+    total: Annotated[str, Field(min_length=1, max_length=MAX_SELECTOR_LENGTH)]
+    """All requests, such as my_requests_total."""
+    bad: Annotated[str, Field(min_length=1, max_length=MAX_SELECTOR_LENGTH)]
+    """Bad requests, such as my_requests_total{code=~"5.."}."""
+
+
+def _only(field: str, attribute: str, kinds: tuple[str, ...]) -> Rule:
+    names = ", ".join(f"'{kind}'" for kind in kinds)
+    return Rule(
+        cel=f"!has(self.{field}) || !has(self.kind) || self.kind in [{names}]",
+        message=f"{field} belongs to signals of kind {' or '.join(kinds)}: remove it, or change the kind",
+        holds=lambda signal: getattr(signal, attribute) is None or signal.kind is None or signal.kind in kinds,
+    )
+
+
+def _share_in_cel(field: str) -> str:
+    return f"(self.{field}.endsWith('%') ? double(self.{field}.replace('%', '')) / 100.0 : double(self.{field}))"
+
+
+def _margin_below_unacceptable(signal: Any) -> bool:
+    return signal.margin is None or signal.unacceptable is None or signal.margin <= signal.unacceptable
+
+
+class SignalSpec(Wire):
+    """One thing that is measured on canary and stable."""
+
+    rules = (
+        Rule(
+            cel="has(self.kind) || (has(self.disabled) && self.disabled)",
+            message="give the signal a kind, such as Errors, Latency or Query",
+            holds=lambda signal: signal.kind is not None or bool(signal.disabled),
+        ),
+        Rule(
+            cel="!has(self.kind) || self.kind != 'Query' || (has(self.query) && (has(self.min) || has(self.max)))",
+            message="a Query needs query and at least one of min and max",
+            holds=lambda signal: (
+                signal.kind != "Query"
+                or (signal.query is not None and (signal.min is not None or signal.max is not None))
+            ),
+        ),
+        Rule(
+            cel="!has(self.min) || !has(self.max) || self.min <= self.max",
+            message="min is above max, so no value would pass: swap them or mend one",
+            holds=lambda signal: signal.min is None or signal.max is None or signal.min <= signal.max,
+        ),
+        Rule(
+            cel="!has(self.margin) || !has(self.unacceptable) || "
+            "!self.margin.matches('^[0-9.]+%?$') || !self.unacceptable.matches('^[0-9.]+%?$') || "
+            f"{_share_in_cel('margin')} <= {_share_in_cel('unacceptable')}",
+            message="margin is what is still accepted, unacceptable what must be ruled out: margin may not be above it",
+            holds=_margin_below_unacceptable,
+        ),
+        Rule(
+            cel="has(self.unacceptable) ? self.unacceptable.matches('[1-9]') : "
+            "!has(self.margin) || self.margin.matches('[1-9]')",
+            message="unacceptable (twice the margin if absent) must be above zero, or promotion could never be proved",
+            holds=lambda signal: (signal.margin if signal.unacceptable is None else signal.unacceptable) != 0,
+        ),
+        Rule(
+            cel="!has(self.bound) || self.bound.matches('[1-9]')",
+            message="bound must be longer than zero: requests slower than it count as bad",
+            holds=lambda signal: signal.bound is None or signal.bound > timedelta(0),
+        ),
+        Rule(
+            cel="!has(self.kind) || self.kind != 'FeatureDrift' || has(self.feature)",
+            message="FeatureDrift needs feature: the name of the input that is compared",
+            holds=lambda signal: signal.kind != "FeatureDrift" or signal.feature is not None,
+        ),
+        _only("query", "query", ("Query",)),
+        _only("min", "min", ("Query",)),
+        _only("max", "max", ("Query",)),
+        _only("margin", "margin", (*RATE_KINDS, *DRIFT_KINDS)),
+        _only("unacceptable", "unacceptable", RATE_KINDS),
+        _only("slo", "slo", RATE_KINDS),
+        _only("bound", "bound", ("Latency",)),
+        _only("metrics", "metrics", ("Errors", "ClientErrors")),
+        _only("feature", "feature", ("FeatureDrift",)),
+        _only("reference", "reference", DRIFT_KINDS),
+    )
+
+    name: Name
+    """Unique within the list."""
+    kind: (
+        Literal[
+            "Errors",
+            "Latency",
+            "Query",
+            "PredictionDrift",
+            "FeatureDrift",
+            "Implausible",
+            "Accuracy",
+            "ClientErrors",
+            "Comparison",
+        ]
+        | None
+    ) = None
+    """What is measured."""
+    action: Literal["Rollback", "Hold", "Observe"] | None = None
+    """What evidence of harm does; Rollback for Errors, Latency and Query if absent."""
+    margin: Share | None = None
+    """Excess of the canary's share over stable's that is still accepted: 0.5% or a quoted decimal below 1."""
+    unacceptable: Share | None = None
+    """Excess that must be ruled out before promotion; twice the margin if absent."""
+    slo: Share | None = None
+    """Bound on the canary's own share that needs no baseline."""
+    bound: Duration | None = None
+    """Latency: requests slower than this are bad. Absent: the whole histogram."""
+    metrics: Metrics | None = None
+    """Own counters in place of the preset's."""
+    query: Annotated[str, Field(min_length=1, max_length=MAX_QUERY_LENGTH)] | None = None
+    """Query: PromQL that gives one number; $selector stands for the canary's pods."""
+    min: float | None = None
+    """Query: lower bound of the value."""
+    max: float | None = None
+    """Query: upper bound of the value."""
+    reference: FromConfigMap | None = None
+    """Drift: the training profile."""
+    feature: Annotated[str, Field(min_length=1, max_length=253)] | None = None
+    """FeatureDrift: name of the input."""
+    disabled: bool | None = None
+    """True removes a signal of the same name that a policy brings."""
+
+
+Signals = Annotated[
+    tuple[SignalSpec, ...],
+    Field(max_length=MAX_SIGNALS),
+    Ruled(
+        (
+            Rule(
+                cel="size(self) > 0",
+                message="give at least one signal, or leave signals out to get errors; "
+                "action: Observe makes a signal decide nothing",
+                holds=lambda signals: len(signals) > 0,
+            ),
+            Rule(
+                cel=None,
+                message="give each signal a name of its own",
+                holds=lambda signals: len({signal.name for signal in signals}) == len(signals),
+            ),
+        ),
+        {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+    ),
+]
+
+
+class Analysis(Wire):
+    """How canary and stable are compared."""
+
+    rules = (
+        Rule(
+            cel="!has(self.interval) || !self.interval.matches(r'^([0-9]+(\\.[0-9]+)?(ms|s|m|h))+$') || "
+            "(duration(self.interval) >= duration('1s') && duration(self.interval) <= duration('5m'))",
+            message="interval must be from 1s to 5m: measurements further apart than 10m lose their baseline",
+            holds=lambda analysis: (
+                analysis.interval is None or timedelta(seconds=1) <= analysis.interval <= timedelta(minutes=5)
+            ),
+        ),
+    )
+
+    interval: Duration | None = None
+    """Time between two looks, 1s to 5m; 30s if absent."""
+    false_rollback_rate: Rate | None = None
+    """Chance to roll back a canary that is no worse, over the whole rollout, all signals and looks; 0.05 if absent."""
+    false_promotion_rate: Rate | None = None
+    """Chance to promote a canary that is worse by unacceptable; 0.05 if absent."""
+    confirm_ticks: Annotated[int, Field(ge=1, le=10)] | None = None
+    """Looks that a rollback needs at least; 2 if absent."""
+    signals: Signals | None = None
+    """What is measured, by name; one signal errors of kind Errors if absent."""

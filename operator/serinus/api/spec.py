@@ -1,0 +1,77 @@
+"""Wire models of the specs that people write: ModelDeployment, RolloutPolicy, ClusterRolloutPolicy."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from serinus.api.analysis import Analysis, Rate
+from serinus.api.reserved import Dependencies, Hooks, Notifications, OnDrift, Variants
+from serinus.api.rollout import Rollout, RolloutSettings
+from serinus.api.serving import Model, Service, Template, Traffic
+from serinus.api.wire import Duration, Name, Percent, Wire
+
+
+class ModelDeploymentSpec(Wire):
+    """What to serve, how traffic is split, how a new revision gets out."""
+
+    replicas: Annotated[int, Field(ge=0, le=2147483647)] = 1
+    """Size of the serving side; written through /scale by an autoscaler."""
+    runtime: Literal["generic", "mlserver"] = "generic"
+    """A preset: ports, probes, protocol, metric names."""
+    model: Model | None = None
+    """The model; an image alone is enough."""
+    template: Template
+    """The pods that serve."""
+    service: Service = Field(default_factory=Service)
+    """The Service that clients use."""
+    traffic: Traffic = Field(default_factory=Traffic)
+    """How traffic is split between stable and canary."""
+    rollout: Rollout | None = None
+    """How a new revision gets out."""
+    analysis: Analysis | None = None
+    """How canary and stable are compared."""
+    hooks: Hooks | None = None
+    """Reserved."""
+    notifications: Notifications | None = None
+    """Reserved."""
+    on_drift: OnDrift | None = None
+    """Reserved."""
+    variants: Variants | None = None
+    """Reserved."""
+    depends_on: Dependencies | None = None
+    """Reserved."""
+    deletion_protection: bool | None = None
+    """Reserved."""
+
+
+class RolloutPolicySpec(Wire):
+    """Settings for many ModelDeployments; each of them may override fields."""
+
+    rollout: RolloutSettings | None = None
+    """How new revisions get out."""
+    analysis: Analysis | None = None
+    """How canary and stable are compared."""
+    hooks: Hooks | None = None
+    """Reserved."""
+    notifications: Notifications | None = None
+    """Reserved."""
+
+
+class PolicyLimits(Wire):
+    """What tenants cannot override."""
+
+    first_weight: Percent | None = None
+    """Largest weight of the first step, in whole percent."""
+    required_signals: Annotated[tuple[Name, ...], Field(max_length=20)] | None = None
+    """Names of signals that every rollout must have."""
+    bake: Duration | None = None
+    """Shortest bake."""
+    false_rollback_rate: Rate | None = None
+    """Largest false rollback rate."""
+
+
+class ClusterRolloutPolicySpec(RolloutPolicySpec):
+    """Settings for all namespaces, with limits."""
+
+    limits: PolicyLimits | None = None
+    """What tenants cannot override."""

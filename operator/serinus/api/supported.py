@@ -1,0 +1,114 @@
+"""Refuse what the schema accepts and the operator does not do yet: nothing that a user wrote is silently ignored."""
+
+from collections.abc import Iterator, Mapping
+
+from serinus import contract
+from serinus.api.analysis import Analysis, SignalSpec
+from serinus.api.rollout import Rollout, StepSpec
+from serinus.api.spec import ModelDeploymentSpec
+from serinus.errors import NotSupportedYet
+
+_SPEC = {
+    "hooks": "remove it; watch the Events and conditions of this object instead",
+    "notifications": "remove it; alert on the condition Stalled or on Events instead",
+    "on_drift": "remove it; drift is not measured yet",
+    "variants": "remove it; make one ModelDeployment per variant",
+    "depends_on": "remove it; apply the objects in the order that you need",
+    "deletion_protection": "remove it; restrict the right to delete modeldeployments with RBAC",
+}
+_MODEL = {
+    "uri": "let the image or a volume of the template bring the model",
+    "digest": "pin the image by its digest in the template",
+    "track": "change the template when the model changes",
+    "secret_ref": "let the template mount what the server needs",
+    "mount_path": "give the path in the template",
+}
+_ROLLOUT = {
+    "bake": "remove it; let the last weight step last longer with atLeast",
+    "policy": "write rollout and analysis into this object",
+    "min_available": "remove it; canary pods come on top of stable's",
+    "canary_replicas": "remove it; the number of canary pods follows from replicas and weight",
+}
+_STEP = {
+    "smoke": "remove the step; use a readiness probe in the template",
+    "shadow": "remove the step; begin with a small weight",
+    "match": "remove the step; begin with a small weight",
+}
+_SIGNAL = {
+    "slo": "remove it; use a signal of kind Query with max for a bound that needs no baseline",
+    "reference": "remove it; drift is not measured yet",
+    "feature": "remove it; drift is not measured yet",
+    "disabled": "remove the signal instead; policies are not read yet",
+}
+_KINDS = ("Errors", "Latency", "Query")
+
+
+def _set(holder: object, path: str, advice: Mapping[str, str]) -> Iterator[str]:
+    for attribute, what in advice.items():
+        if getattr(holder, attribute) is not None:
+            alias = type(holder).model_fields[attribute].alias  # type: ignore[attr-defined]
+            yield f"{path}.{alias} is not supported yet: {what}"
+
+
+def _traffic(spec: ModelDeploymentSpec) -> Iterator[str]:
+    if spec.traffic.split == "Gateway":
+        yield "spec.traffic.split Gateway is not supported yet: use split: Replicas"
+    if spec.traffic.session_affinity is not None:
+        yield "spec.traffic.sessionAffinity is not supported yet: remove it"
+
+
+def _steps(steps: tuple[StepSpec, ...]) -> Iterator[str]:
+    path = "spec.rollout.steps"
+    for index, step in enumerate(steps):
+        yield from _set(step, f"{path}[{index}]", _STEP)
+        if step.weight == 100 and step.at_least is not None:
+            yield (
+                f"{path}[{index}].atLeast at weight 100 is not supported yet, because nothing would be left to compare "
+                "with: put atLeast on the step before"
+            )
+        if step.weight == 100 and any(later.weight is None for later in steps[index:]):
+            yield f"{path}[{index}]: a step after weight 100 is not supported yet: put it before"
+    if steps and all(step.weight == 100 for step in steps):
+        yield f"{path} without a weight below 100 is not supported yet: begin with a smaller weight, such as 50"
+
+
+def _rollout(rollout: Rollout) -> Iterator[str]:
+    yield from _set(rollout, "spec.rollout", _ROLLOUT)
+    if rollout.capacity == "InPlace":
+        yield "spec.rollout.capacity InPlace is not supported yet: use Surge"
+    yield from _steps(rollout.steps or ())
+
+
+def _signal(signal: SignalSpec, path: str) -> Iterator[str]:
+    yield from _set(signal, path, _SIGNAL)
+    if signal.kind is not None and signal.kind not in _KINDS:
+        yield f"{path}.kind {signal.kind} is not supported yet: use one of {', '.join(_KINDS)}"
+    if signal.kind == "Latency" and signal.bound is None:
+        yield f"{path}: Latency over the whole histogram is not supported yet: give bound, such as 300ms"
+
+
+def _analysis(analysis: Analysis) -> Iterator[str]:
+    for index, signal in enumerate(analysis.signals or ()):
+        yield from _signal(signal, f"spec.analysis.signals[{index}]")
+
+
+def check_supported(spec: ModelDeploymentSpec, annotations: Mapping[str, str]) -> None:
+    """Check that all that is asked for is built.
+
+    Raises:
+        NotSupportedYet: something is not; names each field and says what stands instead.
+    """
+    found = [*_set(spec, "spec", _SPEC), *_traffic(spec)]
+    if spec.model is not None:
+        found += _set(spec.model, "spec.model", _MODEL)
+    if spec.rollout is not None:
+        found += _rollout(spec.rollout)
+    if spec.analysis is not None:
+        found += _analysis(spec.analysis)
+    if contract.ANNOTATION_PIN in annotations:
+        found.append(
+            f"annotation {contract.ANNOTATION_PIN} is not supported yet: remove it, "
+            "and set the spec to what that revision was"
+        )
+    if found:
+        raise NotSupportedYet("; ".join(found))
