@@ -1,0 +1,1 @@
+"""The adapter to Prometheus: the only importer of prometheus_api_client."""

@@ -1,0 +1,238 @@
+"""Turn samples of counters into integer increments per pod over a block, each increment counted exactly once.
+
+A block is what lies between the sample times of two ticks. Blocks telescope: the value at a block's end is the value at
+the next one's start, so nothing is estimated, extrapolated or stored. Knows counters; must not know what they count,
+whose pods they are, or how samples are fetched.
+"""
+
+import math
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import chain
+
+from serinus.signals.grid import LOOK_BACK
+from serinus.signals.samples import (
+    NAME_LABEL,
+    PROCESS_START,
+    UP,
+    Sample,
+    SeriesKey,
+    Target,
+    Track,
+    series_key,
+    target_of,
+)
+
+_START_JITTER_SECONDS = 1.0  # some servers compute their start time from an uptime at every scrape
+
+NO_NUMBER = "its counters are not numbers at or above zero"
+AGE_UNKNOWN = "it was first seen in this block and may be older: counting begins with the next"
+BAD_ABOVE_TOTAL = "it counted more bad requests than requests"
+WITHOUT_TOTAL = "it has no counter of all requests"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Targets:
+    """What was known about scrape targets at one instant."""
+
+    known: frozenset[Target] = frozenset()
+    """Prometheus scrapes, or tries to."""
+    scraped: frozenset[Target] = frozenset()
+    """Their newest scrape succeeded, or one within the look-back did."""
+    started: Mapping[Target, float] = field(default_factory=dict)
+    """Start of the process, seconds since the epoch, where it is exported."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """The time between two ticks' sample times, and what is known about the targets at its ends."""
+
+    start: datetime
+    end: datetime
+    before: Targets
+    after: Targets
+    restarted: frozenset[Target] = frozenset()
+    """Another process answered in the block or in the look-back before it: a series that is older may begin again
+    in the block, above its old value."""
+    created: Mapping[str, datetime] = field(default_factory=dict)
+    """Creation of the pods that still exist, by name."""
+
+    @property
+    def length(self) -> timedelta:
+        """Return how long the block is."""
+        return self.end - self.start
+
+    def counts_from_zero(self, target: Target) -> bool:
+        """Return whether a series that is absent at the start had counted nothing that an earlier block has counted.
+
+        True if the target was scraped by then without it; or if its process or pod is so young that, had it been
+        scraped, the sample would lie within the look-back.
+        """
+        oldest = self.start - LOOK_BACK
+        created, started = self.created.get(target.pod), self.after.started.get(target)
+        return (
+            target in self.before.scraped
+            or (created is not None and created > oldest)
+            or (started is not None and started > oldest.timestamp())
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readings:
+    """What was read of one counter."""
+
+    before: Sequence[Sample] = ()
+    """Newest values at the block's start."""
+    after: Sequence[Sample] = ()
+    """Newest values at its end."""
+    resets: Sequence[Sample] = ()
+    """Series that were reset in between."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Walks:
+    """The raw samples of counters that were reset, and of their processes' start times."""
+
+    counters: Mapping[SeriesKey, Track] = field(default_factory=dict)
+    starts: Mapping[Target, Track] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """Increments of one counter, summed over each pod's series."""
+
+    by_pod: Mapping[str, int]
+    left_out: Mapping[str, str]
+    """Pods that deliver nothing in this block, and why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rates:
+    """Requests and bad requests of a block."""
+
+    by_pod: Mapping[str, tuple[int, int]]
+    """Total and bad, total >= bad >= 0."""
+    left_out: Mapping[str, str]
+
+
+def read_targets(samples: Iterable[Sample]) -> Targets:
+    """Read the answer to ``queries.targets``."""
+    ups: dict[Target, float] = {}
+    started: dict[Target, float] = {}
+    for sample in samples:
+        name, target = sample.labels.get(NAME_LABEL), target_of(sample.labels)
+        if name == UP:
+            ups[target] = sample.value
+        elif name == PROCESS_START and math.isfinite(sample.value):
+            started[target] = sample.value
+    return Targets(
+        known=frozenset(ups) | frozenset(started),
+        scraped=frozenset(target for target, value in ups.items() if value == 1) | frozenset(started),
+        started=started,
+    )
+
+
+def pods_to_walk(block: Block, readings: Readings) -> frozenset[str]:
+    """Return the pods whose counter has to be walked sample by sample, because its end points hide a reset."""
+    before = {series_key(each.labels): each.value for each in readings.before}
+    return frozenset(
+        target_of(each.labels).pod
+        for each in readings.after
+        if target_of(each.labels) in block.restarted or each.value < before.get(series_key(each.labels), 0.0)
+    ) | frozenset(target_of(each.labels).pod for each in readings.resets)
+
+
+def counted_targets(*readings: Readings) -> frozenset[Target]:
+    """Return the targets to count: one job, the first by name, for each port of a pod that several jobs scrape."""
+    seen = {target_of(each.labels) for one in readings for each in chain(one.before, one.after)}
+    first: dict[tuple[str, str], Target] = {}
+    for target in sorted(seen):
+        first.setdefault((target.pod, target.instance), target)
+    return frozenset(first.values())
+
+
+def count(block: Block, readings: Readings, counted: frozenset[Target], walks: Walks | None = None) -> Counted:
+    """Count the increments of one counter in a block.
+
+    A series that is gone at the end adds nothing. A pod with a series whose beginning is unknown, or with a value that
+    is no count, is left out as a whole.
+
+    Args:
+        block: the block; ``block.before.scraped`` should have all targets of which any counter was seen by then.
+        readings: the counter's samples at both ends.
+        counted: the targets to count, from ``counted_targets``.
+        walks: raw samples of the pods that ``pods_to_walk`` named.
+    """
+    walks = walks or Walks()
+    before = {series_key(each.labels): each.value for each in readings.before}
+    by_pod: dict[str, int] = {}
+    left_out: dict[str, str] = {}
+    for sample in readings.after:
+        key, target = series_key(sample.labels), target_of(sample.labels)
+        if target not in counted:
+            continue
+        origin = before.get(key)
+        if not _is_count(sample.value) or (origin is not None and not _is_count(origin)):
+            left_out[target.pod] = NO_NUMBER
+        elif origin is None and not block.counts_from_zero(target):
+            left_out.setdefault(target.pod, AGE_UNKNOWN)
+        else:
+            increment = _increment(block, origin, sample.value, walks.counters.get(key), walks.starts.get(target))
+            by_pod[target.pod] = by_pod.get(target.pod, 0) + increment
+    return Counted(by_pod={pod: n for pod, n in by_pod.items() if pod not in left_out}, left_out=left_out)
+
+
+def pair(total: Counted, bad: Counted) -> Rates:
+    """Join a counter of all requests and one of the bad ones. A pod without bad ones has none."""
+    by_pod: dict[str, tuple[int, int]] = {}
+    left_out = {**bad.left_out, **total.left_out}
+    for pod in sorted((total.by_pod.keys() | bad.by_pod.keys()) - left_out.keys()):
+        if pod not in total.by_pod:
+            left_out[pod] = WITHOUT_TOTAL
+        elif bad.by_pod.get(pod, 0) > total.by_pod[pod]:
+            left_out[pod] = BAD_ABOVE_TOTAL
+        else:
+            by_pod[pod] = (total.by_pod[pod], bad.by_pod.get(pod, 0))
+    return Rates(by_pod=by_pod, left_out=left_out)
+
+
+def complement(total: Counted, good: Counted) -> Rates:
+    """Join a counter of all requests and one of the good ones, as a histogram has it."""
+    bad = {pod: n - good.by_pod[pod] for pod, n in total.by_pod.items() if pod in good.by_pod}
+    negative = {pod: BAD_ABOVE_TOTAL for pod, n in bad.items() if n < 0}
+    missing = dict.fromkeys(total.by_pod.keys() ^ good.by_pod.keys(), WITHOUT_TOTAL)
+    left_out = {**missing, **negative, **good.left_out, **total.left_out}
+    return Rates(
+        by_pod={pod: (total.by_pod[pod], n) for pod, n in bad.items() if pod not in left_out}, left_out=left_out
+    )
+
+
+def _increment(block: Block, origin: float | None, latest: float, track: Track | None, starts: Track | None) -> int:
+    # Floors telescope; the floor of a difference would lose a fraction in every block.
+    base = math.floor(origin or 0.0)
+    if track is None:
+        return math.floor(latest) - base if math.floor(latest) >= base else math.floor(latest)
+    earlier = [at for at, _ in track.points if at <= block.start]
+    process = _process_at(starts, earlier[-1]) if earlier else None
+    increment, previous = 0, base
+    for at, value in track.points:
+        if not block.start < at <= block.end or not _is_count(value):
+            continue
+        now, then = _process_at(starts, at), process
+        replaced = now is not None and then is not None and abs(now - then) > _START_JITTER_SECONDS
+        increment += math.floor(value) - (0 if replaced or math.floor(value) < previous else previous)
+        previous, process = math.floor(value), now if now is not None else then
+    return increment
+
+
+def _process_at(starts: Track | None, at: datetime) -> float | None:
+    if starts is None:
+        return None
+    index = bisect_right(starts.points, at, key=lambda point: point[0])
+    return starts.points[index - 1][1] if index else None
+
+
+def _is_count(value: float) -> bool:
+    return math.isfinite(value) and value >= 0

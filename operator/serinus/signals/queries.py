@@ -1,0 +1,133 @@
+"""Write the PromQL to ask, and check the PromQL that users write.
+
+Knows selectors, scopes and blocks of time. Must not know how an answer is fetched or counted. All queries are asked at
+an explicit instant; ``last_over_time`` there is the rule "the newest sample at or before", one number per series.
+"""
+
+import re
+from collections.abc import Iterable
+from datetime import timedelta
+
+from serinus.errors import InvalidSpec
+from serinus.signals.grid import LOOK_BACK
+from serinus.signals.samples import BUCKET_LABEL, NAME_LABEL, POD_LABEL, PROCESS_START, UP
+from serinus.signals.scope import Scope, Side
+from serinus.signals.selectors import Matcher, Selector, one_of, parse_selector
+
+__all__ = [
+    "buckets_at",
+    "canary_query",
+    "check_query",
+    "edges_of",
+    "newest",
+    "of_pods",
+    "parse_selector",
+    "raw",
+    "raw_process_starts",
+    "resets",
+    "restarts",
+    "targets",
+]
+
+_SELECTOR = "$selector"
+_PLACEHOLDER = re.compile(r"\$selector(?![A-Za-z0-9_])")
+
+
+def of_pods(selectors: Iterable[Selector], scope: Scope) -> tuple[Selector, ...]:
+    """Return the selectors narrowed to the pods of both sides."""
+    ours = scope.matchers(*Side)
+    return tuple(each.narrowed(*ours) for each in selectors)
+
+
+def newest(selectors: Iterable[Selector]) -> str:
+    """Return a query for the newest value of each series of a counter, at most ``LOOK_BACK`` old."""
+    return _union(f"last_over_time({each}[{_range(LOOK_BACK)}])" for each in selectors)
+
+
+def resets(selectors: Iterable[Selector], block: timedelta) -> str:
+    """Return a query, for the end of a block, whose answer has the series that were reset within the block.
+
+    Resets over block and look-back, less those over the look-back before the block: both ranges begin at the same
+    time, so what remains happened after the newest sample of the block's start. A series born in the block has none
+    to subtract.
+
+    Args:
+        selectors: the alternatives of one counter.
+        block: length of the block.
+    """
+    chosen = tuple(selectors)
+    whole = _union(f"resets({each}[{_range(block + LOOK_BACK)}])" for each in chosen)
+    earlier = _union(f"resets({each}[{_range(LOOK_BACK)}] offset {_range(block)})" for each in chosen)
+    return f"({whole}) - (({earlier}) or ({whole}) * 0) > 0"
+
+
+def raw(selectors: Iterable[Selector], pods: Iterable[str], block: timedelta) -> tuple[str, ...]:
+    """Return the range selectors, for the end of a block, with all samples that it takes to walk some pods' counters.
+
+    One per alternative: a union of range vectors does not exist in PromQL.
+    """
+    some = one_of(POD_LABEL, sorted(pods))
+    return tuple(f"{each.narrowed(some)}[{_range(block + LOOK_BACK)}]" for each in selectors)
+
+
+def raw_process_starts(scope: Scope, pods: Iterable[str], block: timedelta) -> str:
+    """Return the range selector that tells which process each sample of some pods comes from."""
+    return raw((_process_start(scope),), pods, block)[0]
+
+
+def restarts(scope: Scope, block: timedelta) -> str:
+    """Return a query for the targets whose process was replaced in a block or in the look-back before it."""
+    return f"changes({_process_start(scope)}[{_range(block + LOOK_BACK)}]) > 0"
+
+
+def targets(scope: Scope) -> str:
+    """Return a query for the state of the pods' scrape targets: whether they are up, when their processes started."""
+    names = "|".join((UP, PROCESS_START))
+    matchers = ",".join(map(str, scope.matchers(*Side)))
+    return f'last_over_time({{{NAME_LABEL}=~"{names}",{matchers}}}[{_range(LOOK_BACK)}])'
+
+
+def edges_of(buckets: Iterable[Selector]) -> str:
+    """Return a query for the bucket labels that each pod's histogram has."""
+    return f"count by ({POD_LABEL}, {BUCKET_LABEL}) ({newest(buckets)})"
+
+
+def buckets_at(buckets: Iterable[Selector], labels: Iterable[str]) -> tuple[Selector, ...]:
+    """Return the selectors narrowed to buckets with exactly these ``le`` labels."""
+    some: Matcher = one_of(BUCKET_LABEL, labels)
+    return tuple(each.narrowed(some) for each in buckets)
+
+
+def check_query(text: str) -> None:
+    """Check a user's PromQL as far as it can be checked without Prometheus.
+
+    Raises:
+        InvalidSpec: it is empty, or has a dollar sign that is not the placeholder ``$selector``.
+    """
+    if not text.strip():
+        raise InvalidSpec("the query is empty: write PromQL that gives one number, such as max(my_metric{$selector})")
+    if "$" in _PLACEHOLDER.sub("", text):
+        raise InvalidSpec(
+            f"the query {text!r} has a $ that is not {_SELECTOR}: the only placeholder is {_SELECTOR}, which becomes "
+            'namespace="…",pod=~"…" of the canary (a regular expression in PromQL needs no $ at its end)'
+        )
+
+
+def canary_query(text: str, scope: Scope) -> str:
+    """Return a user's query with ``$selector`` replaced by the matchers of the canary's pods."""
+    check_query(text)
+    matchers = ",".join(map(str, scope.matchers(Side.CANARY)))
+    return _PLACEHOLDER.sub(lambda _: matchers, text)
+
+
+def _process_start(scope: Scope) -> Selector:
+    return Selector(metric=PROCESS_START, matchers=scope.matchers(*Side))
+
+
+def _union(parts: Iterable[str]) -> str:
+    return " or ".join(parts)
+
+
+def _range(length: timedelta) -> str:
+    milliseconds = length // timedelta(milliseconds=1)
+    return f"{milliseconds // 1000}s" if milliseconds % 1000 == 0 else f"{milliseconds}ms"
