@@ -232,3 +232,9 @@ class TestPapers:
         text = (ROOT / "docs" / "conditions.md").read_text()
         names = [value for name, value in vars(contract).items() if name.startswith(("ANNOTATION_", "LABEL_"))]
         assert not [word for word in (*contract.CONDITION_TYPES, *names) if f"`{word}`" not in text]
+
+    def test_generated_pages_are_current(self):
+        checked = subprocess.run(
+            [sys.executable, ROOT / "docs" / "generate.py", "--check"], check=False, capture_output=True, text=True
+        )
+        assert checked.returncode == 0, checked.stdout + checked.stderr
