@@ -1,0 +1,1 @@
+"""Mathematics of sequential comparison, without a word of Kubernetes, models or users."""

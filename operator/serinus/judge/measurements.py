@@ -1,0 +1,68 @@
+"""What the judge is given at a tick: integer increments per pod, values, or the reason why there is nothing.
+
+Knows nothing of where numbers come from.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from serinus.errors import BrokenInvariant
+from serinus.stats.counts import Counts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateMeasurement:
+    """Requests of one tick, pod → (total, bad). An empty side has no pods; (0, 0) is a pod without requests."""
+
+    canary: Mapping[str, tuple[int, int]]
+    stable: Mapping[str, tuple[int, int]]
+
+    def __post_init__(self) -> None:
+        for pod, (total, bad) in (*self.canary.items(), *self.stable.items()):
+            if not 0 <= bad <= total:
+                raise BrokenInvariant(f"pod {pod}: {bad} bad requests of {total}")
+
+    @property
+    def counts(self) -> Counts:
+        """Sum over the pods of each side."""
+        return Counts(
+            canary_total=sum(total for total, _ in self.canary.values()),
+            canary_bad=sum(bad for _, bad in self.canary.values()),
+            stable_total=sum(total for total, _ in self.stable.values()),
+            stable_bad=sum(bad for _, bad in self.stable.values()),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValueMeasurement:
+    """The number that a Query gave at this tick; NaN and infinities count as no data."""
+
+    value: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Missing:
+    """No data for a signal at this tick."""
+
+    reason: str
+    """One of contract's reasons, such as PrometheusUnavailable or NoSeries."""
+    message: str
+    """What is missing and what to do about it."""
+
+
+Measurement = RateMeasurement | ValueMeasurement | Missing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tick:
+    """All measurements of one point of the common grid."""
+
+    at: datetime
+    """Aware; ticks not later than one that was already judged count for nothing."""
+    step: int
+    """Index into the plan's steps of the step in force."""
+    next_weight: int
+    """Percent of traffic that the canary would really get in the next step, 1 to 100; 100 for promotion."""
+    measurements: Mapping[str, Measurement]
+    """By signal name; an absent signal delivered nothing."""
