@@ -12,6 +12,8 @@ def status(reason: str, message: str) -> bytes:
 
 RBAC = 'services "x" is forbidden: User "system:serviceaccount:s:s" cannot patch resource "services"'
 
+UNTYPED = "failed to create typed patch object (n/d; apps/v1, Kind=Deployment): .spec.bogus: field not declared"
+
 
 @pytest.mark.parametrize(
     ("code", "body", "verb", "expected"),
@@ -29,6 +31,7 @@ RBAC = 'services "x" is forbidden: User "system:serviceaccount:s:s" cannot patch
         pytest.param(422, status("Invalid", "spec.x: no"), "apply", errors.Refused, id="validation"),
         pytest.param(429, status("TooManyRequests", "later"), "get", errors.ClusterUnavailable, id="throttled"),
         pytest.param(500, status("InternalError", "etcd"), "get", errors.ClusterUnavailable, id="server failure"),
+        pytest.param(500, status("", UNTYPED), "apply", errors.Refused, id="a field that the schema does not know"),
         pytest.param(503, b"no backend", "get", errors.ClusterUnavailable, id="a proxy's 503"),
     ],
 )

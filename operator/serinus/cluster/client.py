@@ -8,7 +8,7 @@ Must not know what the objects mean.
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import urllib3
@@ -38,7 +38,7 @@ class _Request:
     kind: Kind
     method: str
     path: str
-    query: Mapping[str, Any] = NO_LABELS
+    query: Mapping[str, Any] = field(default_factory=dict)
     body: Manifest | None = None
     content_type: str = _JSON
 

@@ -5,6 +5,8 @@ from typing import Any
 
 from serinus import errors
 
+_UNTYPED = "failed to create typed patch object"
+
 
 def make_error(status: int, body: bytes, *, verb: str, path: str) -> errors.ClusterError:
     """Return the error of our tree for an answer that is not a success.
@@ -29,6 +31,9 @@ def _class_of(status: int, reason: str, message: str, verb: str) -> type[errors.
     if status == 403:
         # 403 is also the answer of quota and of admission webhooks; only missing rights name a user.
         return errors.Forbidden if 'User "' in message or not reason else errors.Refused
+    # An applied field that the schema does not know, or a list with the same key twice, is answered with 500.
+    if status == 500 and message.startswith(_UNTYPED):
+        return errors.Refused
     # A rotated token heals by itself, so 401 is for trying again.
     if status in {401, 408, 429} or status >= 500:
         return errors.ClusterUnavailable
