@@ -17,7 +17,7 @@ from serinus.rollout.types import (
     Step,
     StepKind,
 )
-from serinus.signals.selectors import parse_selector
+from serinus.signals.queries import check_query, parse_selector
 
 DEFAULT_WEIGHTS = (5, 25, 50)
 DEFAULT_SIGNAL = SignalSpec(name="errors", kind="Errors")
@@ -65,8 +65,6 @@ def make_signal(spec: SignalSpec, path: str) -> Signal:
         )
     try:
         if spec.query is not None:
-            from serinus.signals.queries import check_query  # noqa: PLC0415
-
             check_query(spec.query)
         for selector in (spec.metrics.total, spec.metrics.bad) if spec.metrics else ():
             parse_selector(selector)

@@ -145,7 +145,7 @@ class _Schema:
 Duration = Annotated[
     timedelta,
     _reader(timedelta, quantities.parse_duration, quantities.DURATION_ADVICE),
-    PlainSerializer(quantities.format_duration, return_type=str),
+    PlainSerializer(quantities.format_duration, return_type=str, when_used="json"),
     _Schema(
         _notation(quantities.DURATION_PATTERN, quantities.DURATION_ADVICE, " && duration(self) <= duration('8760h')")
     ),
@@ -162,7 +162,7 @@ Share = Annotated[
 Timestamp = Annotated[
     datetime,
     _reader(datetime, quantities.parse_time, "write a time such as 2026-01-31T12:00:00Z"),
-    PlainSerializer(quantities.format_time, return_type=str),
+    PlainSerializer(quantities.format_time, return_type=str, when_used="json"),
     _Schema({"type": "string", "format": "date-time"}),
 ]
 """An aware UTC time in RFC 3339."""

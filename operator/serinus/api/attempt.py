@@ -1,0 +1,152 @@
+"""Wire models of a RolloutReport: the frozen plan of one attempt, its evidence, its decisions, its end."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from serinus import contract
+from serinus.api.evidence import AssessmentStatus, Point, Sentence
+from serinus.api.wire import Duration, Loose, Rule, Ruled, Seen, Timestamp
+
+_atomic = Ruled(extra={"x-kubernetes-list-type": "atomic"})
+
+
+class PlannedStep(Seen):
+    """One stage."""
+
+    kind: str
+    """weight or approval."""
+    weight: int
+    """Percent of the traffic during the step."""
+    at_least: Duration
+    """Shortest time in the step."""
+    name: str = ""
+    """For people to read."""
+
+
+class PlannedSignal(Seen):
+    """One signal with every default filled in."""
+
+    name: str
+    """Its name."""
+    kind: str
+    """What it measures."""
+    action: str
+    """What evidence of harm does."""
+    margin: float
+    """Accepted excess, as a share."""
+    unacceptable: float
+    """Excess that promotion must rule out, as a share."""
+    bound_seconds: float | None = None
+    """Latency: requests slower than this are bad."""
+    total: str | None = None
+    """Own counter of all requests."""
+    bad: str | None = None
+    """Own counter of bad requests."""
+    query: str | None = None
+    """Query: PromQL."""
+    minimum: float | None = None
+    """Query: lower bound."""
+    maximum: float | None = None
+    """Query: upper bound."""
+
+
+class Plan(Seen):
+    """Everything that is frozen when an attempt starts, with every default filled in."""
+
+    steps: Annotated[tuple[PlannedStep, ...], Field(max_length=50), _atomic]
+    """The stages."""
+    signals: Annotated[tuple[PlannedSignal, ...], Field(max_length=20), _atomic]
+    """What is measured."""
+    interval: Duration
+    """Time between two looks."""
+    false_rollback_rate: float
+    """Chance to roll back a canary that is no worse."""
+    false_promotion_rate: float
+    """Chance to promote a canary that is worse by unacceptable."""
+    confirm_ticks: int
+    """Looks that a rollback needs at least."""
+    on_inconclusive: str
+    """What happens when maxWait has passed without a proof."""
+    max_wait: Duration
+    """Longest time in one step without a proof."""
+    progress_deadline: Duration
+    """Longest time for a step's pods to become ready."""
+
+
+class RolloutReportSpec(Plan):
+    """The plan of one attempt, frozen at its start."""
+
+    rules = (
+        Rule(
+            cel="self == oldSelf",
+            message="the plan of an attempt is frozen: change the ModelDeployment instead, the next attempt follows it",
+            holds=lambda _: True,
+        ),
+    )
+
+    model_deployment: str
+    """Name of the ModelDeployment."""
+    revision: str
+    """The revision that was tried."""
+    attempt: int
+    """Counted from 1 per revision."""
+    started_at: Timestamp
+    """Start of the attempt."""
+    stable_revision: str | None = None
+    """The revision that served at the start."""
+
+
+class DecisionStatus(Seen):
+    """One decision about the attempt."""
+
+    at: Timestamp
+    """When."""
+    step: int
+    """Index of the step in force."""
+    verdict: str | None = None
+    """The judge's newest answer."""
+    action: str
+    """What was decided."""
+    reason: str
+    """One CamelCase word."""
+    message: Sentence
+    """One sentence."""
+
+
+class OutcomeStatus(Seen):
+    """The end of the attempt."""
+
+    result: str
+    """Promoted, Rejected, Superseded, Returned or Aborted."""
+    at: Timestamp
+    """When."""
+    reason: str
+    """One CamelCase word."""
+    message: Sentence
+    """One sentence."""
+
+
+class Running(Loose):
+    """The judge's running numbers; only the judge reads them."""
+
+
+class RolloutReportStatus(Seen):
+    """Evidence, decisions and the end."""
+
+    running: Running | None = None
+    """The judge's running numbers; only the judge reads them."""
+    assessment: AssessmentStatus | None = None
+    """The judge's newest answer."""
+    decisions: Annotated[tuple[DecisionStatus, ...], Field(max_length=contract.MAX_DECISIONS), _atomic] | None = None
+    """What was decided, oldest first; the first one always stays."""
+    series: (
+        Annotated[
+            dict[str, Annotated[tuple[Point, ...], Field(max_length=contract.MAX_SERIES_POINTS), _atomic]],
+            Field(max_length=20),
+        ]
+        | None
+    ) = None
+    """Per signal, at most 200 points, thinned by halving."""
+    outcome: OutcomeStatus | None = None
+    """How the attempt ended; absent while it goes on."""
