@@ -71,7 +71,7 @@ def say_counts(signal: Mapping[str, Any], plan: Mapping[str, Any]) -> str:
 def _say_value(signal: Mapping[str, Any], plan: Mapping[str, Any]) -> str:
     named = [each for each in plan.get("signals") or [] if each.get("name") == signal.get("name")]
     written: Mapping[str, Any] = named[0] if named else {}
-    bounds = [f"{word} {written[word]:g}" for word in ("min", "max") if written.get(word) is not None]
+    bounds = [f"{word[:3]} {written[word]:g}" for word in ("minimum", "maximum") if written.get(word) is not None]
     value = signal.get("value")
     return f"value {'unknown' if value is None else say_number(float(value))} ({', '.join(bounds) or 'no bounds'})"
 

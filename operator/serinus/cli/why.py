@@ -41,10 +41,10 @@ def _started(report: Wire) -> tuple[str, str]:
 def _tell(report: Wire, now: datetime) -> list[RenderableType]:
     spec, status = report["spec"], report.get("status") or {}
     outcome = status.get("outcome") or {}
-    word = str(outcome.get("outcome") or outcome.get("type") or "under way")
+    word = str(outcome.get("result") or "under way")
     title = Text.assemble(
         (str(spec.get("revision")), "bold"),
-        f" attempt {spec.get('attempt', 1)} against {_stable(spec)}: ",
+        f" attempt {spec.get('attempt', 1)} against {spec.get('stableRevision') or 'nothing'}: ",
         (word, OUTCOME_STYLES.get(word, "bold cyan")),
         (f"  started {say_age(spec.get('startedAt'), now)} ago", "bright_black"),
     )
@@ -56,13 +56,6 @@ def _tell(report: Wire, now: datetime) -> list[RenderableType]:
         parts.append(Text("evidence at the end", style="bold"))
         parts += make_evidence(status["assessment"], spec)
     return parts
-
-
-def _stable(spec: Wire) -> str:
-    stable = spec.get("stable")
-    if isinstance(stable, Mapping):
-        return str(stable.get("revision", "nothing"))
-    return str(stable or spec.get("stableRevision") or "nothing")
 
 
 def _make_decisions(decisions: Sequence[Wire]) -> Table:

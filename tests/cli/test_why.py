@@ -1,0 +1,41 @@
+"""The story of attempts: newest first, each decision with its reason."""
+
+from typing import Any
+
+from cli.test_tree import drawn
+from cli.worlds import NOW, STABLE, report, signal
+from serinus.cli.why import make_story
+
+DECISIONS: list[dict[str, Any]] = [
+    {"at": "2026-11-22T11:52:00Z", "step": 0, "action": "StartStep", "reason": "StepStarted", "message": "weight 25"},
+    {
+        "at": "2026-11-22T11:53:10Z",
+        "step": 1,
+        "verdict": "FAIL",
+        "action": "Rollback",
+        "reason": "ErrorsWorse",
+        "message": "errors: 41 of 402 canary requests failed",
+    },
+]
+OUTCOME = {"result": "Rejected", "at": "2026-11-22T11:53:10Z", "reason": "ErrorsWorse", "message": "worse than stable"}
+
+
+def test_the_newest_attempt_with_all_its_decisions() -> None:
+    newest = report(signal(canaryBad=41), attempt=2, status={"decisions": DECISIONS, "outcome": OUTCOME})
+    text = drawn(make_story([report(), newest], NOW))
+    assert f"attempt 2 against {STABLE}: Rejected" in text
+    assert "ErrorsWorse: worse than stable" in text
+    assert "2026-11-22 11:53:10  2     FAIL     Rollback" in text
+    assert "41 of 402 (10.2 %)" in text
+    assert "attempt 1" not in text
+    assert "1 earlier attempts: add --all" in text
+
+
+def test_all_attempts_newest_first() -> None:
+    text = drawn(make_story([report(), report(attempt=2)], NOW, latest_only=False))
+    assert text.index("attempt 2") < text.index("attempt 1")
+    assert "under way" in text
+
+
+def test_without_any_attempt_it_says_what_happens() -> None:
+    assert "first revision serves" in drawn(make_story([], NOW))
