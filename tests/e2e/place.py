@@ -1,0 +1,67 @@
+"""The cluster to test on: the repository's own, or with ``CLUSTER=current`` whatever the kubeconfig names."""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from e2e.api_server import Kubectl
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where to find the API server and Prometheus."""
+
+    kubectl: Kubectl
+    prometheus_url: str
+    load_images: Callable[[Sequence[Path]], None]
+    stop_prometheus: Callable[[], None]
+    start_prometheus: Callable[[], None]
+    """Returns when it answers; harmless when it runs."""
+
+
+def find_place() -> Place:
+    """Return the cluster to use; starts the repository's own one if it does not run.
+
+    Skips loudly where no cluster can be had.
+    """
+    return _current() if os.environ.get("CLUSTER") == "current" else _own()
+
+
+def _current() -> Place:
+    url = os.environ.get("SERINUS_PROMETHEUS_URL", "")
+    program = shutil.which("kubectl")
+    if not url or program is None:
+        pytest.fail("CLUSTER=current needs kubectl in PATH and SERINUS_PROMETHEUS_URL, the address of its Prometheus")
+    kubeconfig = Path(os.environ.get("KUBECONFIG", str(Path.home() / ".kube" / "config")))
+
+    def not_ours() -> None:
+        pytest.skip("CLUSTER=current: its Prometheus is not ours to stop")
+
+    return Place(
+        kubectl=Kubectl(program, kubeconfig),
+        prometheus_url=url,
+        load_images=lambda _: None,  # SERINUS_TOY_IMAGE names an image that the cluster can pull
+        stop_prometheus=not_ours,
+        start_prometheus=lambda: None,
+    )
+
+
+def _own() -> Place:
+    if sys.platform != "linux" or os.geteuid() != 0:
+        pytest.skip("left out: the test cluster needs Linux and root; CLUSTER=current runs this on your own cluster")
+    from cluster import access  # noqa: PLC0415  only where this cluster is used
+
+    if not access.is_up():
+        access.bring_up()
+    return Place(
+        kubectl=Kubectl(access.kubectl(), access.kubeconfig_path()),
+        prometheus_url=access.prometheus_url(),
+        load_images=access.load_images,
+        stop_prometheus=access.stop_prometheus,
+        start_prometheus=access.start_prometheus,
+    )

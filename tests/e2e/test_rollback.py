@@ -1,0 +1,153 @@
+"""Scenarios 3 and 5: a worse revision loses its traffic with the verdict; a broken one never gets any."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from e2e.api_server import Object
+from e2e.manifests import ABSENT_IMAGE, model_spec, pod_template, weights
+from e2e.model import Model, Models, canary_of, condition, is_true, parse_time, stable_of
+
+WRITE_DELAY = timedelta(seconds=2)
+"""Between the decision and the effect of its write: one second of rounding on the wire, and kube-proxy's 0.1 s."""
+EXPOSURE = timedelta(seconds=90)
+FIRST_FAILURE_TO_ROLLBACK = timedelta(seconds=60)
+
+
+def test_worse_revision_loses_its_traffic_with_the_verdict(models: Models) -> None:
+    model = models("worse")
+    steps = weights(25, 50)
+    model.apply(model_spec(replicas=3, steps=steps))
+    first = model.wait_ready()
+    untouched = _identity(model, first)
+    with model.load(new_per_second=20) as load:
+        model.apply(model_spec(replicas=3, steps=steps, template=pod_template(env={"ERROR_SHARE": "0.1"})))
+        third = model.wait_canary(after=first)["revision"]
+        rejection = model.wait_rejected()
+        switched_at = _last_write_of_selector(model.service())
+        model.wait_gone(third)
+        answers = load.counts().answers_of(first)
+        load.wait_until(lambda counts: counts.answers_of(first) > answers + 40)
+
+    seen = model.seen()
+    assert (rejection["revision"], rejection["reason"]) == (third, "ErrorsWorse")
+    _assert_counts_in_sentence(model, rejection["message"], third)
+    stalled = condition(seen, "Stalled")
+    assert (stalled["status"], stalled["reason"]) == ("True", "ErrorsWorse")
+    assert rejection["message"] in stalled["message"]
+    assert (is_true(seen, "Ready"), is_true(seen, "Available")) == (False, True)
+
+    assert not canary_of(seen)
+    assert (stable_of(seen)["revision"], stable_of(seen)["weight"]) == (first, 100)
+    assert model.served_revision() == first
+    assert model.deployment(third)["spec"]["replicas"] == 0
+    assert _identity(model, first) == untouched
+
+    counts, decided_at = load.counts(), parse_time(rejection["at"])
+    met = counts.revisions[third]
+    assert met.bad > 0
+    assert abs(switched_at - decided_at) <= WRITE_DELAY, "weight 0 did not come with the verdict"
+    assert met.last is not None
+    assert met.first is not None
+    assert met.last - decided_at <= WRITE_DELAY
+    assert met.last - met.first <= EXPOSURE
+    assert counts.new.failed == 0, counts.to_wire()
+
+
+def _identity(model: Model, revision: str) -> dict[str, Any]:
+    deployment = model.deployment(revision)
+    pods = {
+        pod["metadata"]["uid"]: pod["status"]["containerStatuses"][0]["restartCount"] for pod in model.pods(revision)
+    }
+    return {
+        "generation": deployment["metadata"]["generation"],
+        "replicas": deployment["spec"]["replicas"],
+        "pods": pods,
+    }
+
+
+def _last_write_of_selector(service: Object) -> Any:
+    times = [each["time"] for each in service["metadata"]["managedFields"] if each["manager"] == "serinus"]
+    return max(parse_time(time) for time in times)
+
+
+def _assert_counts_in_sentence(model: Model, sentence: str, revision: str) -> None:
+    evidence = model.evidence(revision)
+    numbers = {int(text.replace(",", "")) for text in re.findall(r"\d[\d,]*", sentence)}
+    for key in ("canaryBad", "canaryTotal", "stableBad", "stableTotal"):
+        assert evidence[key] in numbers, f"{key} {evidence[key]} is not in: {sentence}"
+    assert evidence["canaryBad"] > 0
+
+
+BROKEN = {
+    "image-absent": (
+        pod_template(image=ABSENT_IMAGE),
+        "ImagePullFailed",
+        [re.escape(ABSENT_IMAGE), "no such host|not found|denied|refused|i/o timeout"],
+    ),
+    "crash-loop": (
+        pod_template(env={"CRASH_AFTER": "0", "EXIT_CODE": "3", "LAST_WORDS": "weights.bin is damaged"}),
+        "CrashLoop",
+        [r"\bmodel\b", r"\b3\b", "weights.bin is damaged"],
+    ),
+    "out-of-memory": (
+        pod_template(env={"MEMORY_HOG": "1"}, resources={"limits": {"memory": "64Mi"}}),
+        "OOMKilled",
+        [r"\bmodel\b", "memory"],
+    ),
+    "unschedulable": (
+        pod_template(resources={"requests": {"cpu": "1000"}}),
+        "Unschedulable",
+        ["Insufficient cpu"],
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+def test_broken_revision_is_rolled_back_by_its_fact(models: Models, fault: str) -> None:
+    template, reason, words = BROKEN[fault]
+    model = models(f"broken-{fault}")
+    model.apply(model_spec())
+    first = model.wait_ready()
+    untouched = _identity(model, first)
+    model.apply(model_spec(template=template))
+    rejection = model.wait_rejected(within=90)
+
+    assert rejection["reason"] == reason, rejection
+    for word in words:
+        assert re.search(word, rejection["message"]), f"no {word!r} in: {rejection['message']}"
+    seen = model.seen()
+    assert condition(seen, "Stalled")["reason"] == reason
+    assert rejection["message"] in condition(seen, "Stalled")["message"]
+    assert is_true(seen, "Available")
+    assert model.served_revision() == first
+    assert _identity(model, first) == untouched
+    since = _first_failure(model, rejection["revision"])
+    assert parse_time(rejection["at"]) - since <= FIRST_FAILURE_TO_ROLLBACK
+    model.wait_gone(rejection["revision"])
+
+
+def _first_failure(model: Model, revision: str) -> Any:
+    """Return when a Kubernetes Event first told of trouble with a revision's pods."""
+    prefix = f"{model.name}-{revision}-"
+    events = [each for each in model.api.list("Event", model.namespace) if each["type"] == "Warning"]
+    about = [each for each in events if each["involvedObject"].get("name", "").startswith(prefix)]
+    assert about, f"no Warning about the pods of {revision}"
+    return min(parse_time(each.get("firstTimestamp") or each["eventTime"]) for each in about)
+
+
+def test_canary_that_never_gets_ready_meets_the_deadline(models: Models) -> None:
+    model = models("never-ready")
+    model.apply(model_spec())
+    first = model.wait_ready()
+    rollout = {"progressDeadline": "15s"}
+    model.apply(model_spec(template=pod_template(env={"READY": "never"}), rollout=rollout))
+    waiting = model.wait_waiting()
+    rejection = model.wait_rejected(within=60)
+
+    assert rejection["reason"] == "ProgressDeadlineExceeded"
+    took = parse_time(rejection["at"]) - parse_time(waiting["stepSince"])
+    assert timedelta(seconds=15) <= took <= timedelta(seconds=20)
+    assert model.served_revision() == first
