@@ -57,34 +57,39 @@ def choose_edge(by_pod: Mapping[str, frozenset[str]], bound_seconds: float, seco
         for number in sorted({each for each in numbers.values() if math.isfinite(each)})
         if all(any(_same(numbers[label], number) for label in labels) for labels in by_pod.values())
     ]
-    if not shared:
+    edge = _edge_below(shared, bound_seconds / seconds_per_unit, seconds_per_unit)
+    seconds = edge * seconds_per_unit
+    exact = _same(seconds, bound_seconds)
+    return Edge(
+        seconds=seconds,
+        labels=tuple(sorted(label for label, number in numbers.items() if _same(number, edge))),
+        infinite=tuple(sorted(label for label, number in numbers.items() if math.isinf(number))),
+        note=""
+        if exact
+        else f"counts requests slower than {seconds:g} s, the next bucket edge below {bound_seconds:g} s",
+    )
+
+
+def _edge_below(edges: Sequence[float], bound: float, seconds_per_unit: float) -> float:
+    if not edges:
         raise BadQuery(
             "the latency histograms of canary and stable have no bucket in common: "
             "give both the same buckets, or leave this signal out"
         )
-    bound = bound_seconds / seconds_per_unit
-    fitting = [each for each in shared if each <= bound or _same(each, bound)]
-    smallest, largest = shared[0] * seconds_per_unit, shared[-1] * seconds_per_unit
-    if not fitting:
+    wanted, smallest, largest = (each * seconds_per_unit for each in (bound, edges[0], edges[-1]))
+    if bound > edges[-1] and not _same(bound, edges[-1]):
         raise BadQuery(
-            f"the bound {bound_seconds:g} s is below the smallest bucket of the latency histogram, {smallest:g} s: "
-            "set the bound to a bucket's edge, or give the server smaller buckets"
-        )
-    if bound > shared[-1] and not _same(bound, shared[-1]):
-        raise BadQuery(
-            f"the bound {bound_seconds:g} s is above the largest finite bucket of the latency histogram, {largest:g} s: "
-            f"nobody can tell how many requests were slower; set the bound to {largest:g} s or less, "
+            f"the bound {wanted:g} s is above the largest finite bucket of the latency histogram, {largest:g} s, so "
+            f"nobody can tell how many requests were slower: set the bound to {largest:g} s or less, "
             "or give the server larger buckets"
         )
-    edge = fitting[-1]
-    counted = f"requests slower than {edge * seconds_per_unit:g} s"
-    note = "" if _same(edge, bound) else f"counts {counted}, the next bucket edge below {bound_seconds:g} s"
-    return Edge(
-        seconds=edge * seconds_per_unit,
-        labels=tuple(sorted(label for label, number in numbers.items() if _same(number, edge))),
-        infinite=tuple(sorted(label for label, number in numbers.items() if math.isinf(number))),
-        note=note,
-    )
+    fitting = [each for each in edges if each <= bound or _same(each, bound)]
+    if not fitting:
+        raise BadQuery(
+            f"the bound {wanted:g} s is below the smallest bucket of the latency histogram, {smallest:g} s: "
+            "set the bound to a bucket's edge, or give the server smaller buckets"
+        )
+    return fitting[-1]
 
 
 def split_buckets(samples: Sequence[Sample], edge: Edge) -> tuple[tuple[Sample, ...], tuple[Sample, ...]]:
