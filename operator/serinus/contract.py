@@ -63,6 +63,7 @@ PHASE_PROGRESSING = "Progressing"
 PHASE_PAUSED = "Paused"
 PHASE_PROMOTING = "Promoting"
 PHASE_REJECTED = "Rejected"
+PHASE_STALLED = "Stalled"
 
 # Reasons: of conditions, rejections, decisions and Events. Each says what happened, in one CamelCase word.
 REASON_INITIALIZING = "Initializing"  # the first revision is not up yet

@@ -52,7 +52,7 @@ class Ruling:
     action: str
     """The trigger's name in CamelCase: StepPassed, Failed, Switched, …"""
     outcome: str | None
-    """How the attempt ended: Promoted, Rejected, Superseded, Returned; None while it goes on."""
+    """How the attempt ended: Promoted, Rejected, Aborted, Superseded, Returned; None while it goes on."""
     reason: str
     message: str
 
@@ -169,6 +169,7 @@ def _requeue_after(
 
 
 _OUTCOMES = {
+    Trigger.ABORTED: "Aborted",
     Trigger.RETURNED: "Returned",
     Trigger.SUPERSEDED: "Superseded",
     Trigger.ABANDONED: "Superseded",
@@ -191,7 +192,7 @@ def _rulings(trigger: Trigger, before: Progress, world: World) -> tuple[Ruling, 
             attempt=canary.attempt,
             step=canary.step,
             action="".join(word.capitalize() for word in trigger.name.split("_")),
-            outcome="Rejected" if trigger in _REJECTIONS else _OUTCOMES.get(trigger),
+            outcome=_OUTCOMES.get(trigger, "Rejected" if trigger in _REJECTIONS else None),
             reason=reason,
             message=message,
         ),

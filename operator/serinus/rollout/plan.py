@@ -34,10 +34,10 @@ class Scale:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """Make a Service select one revision; None: all pods of the ModelDeployment."""
+    """Make a Service select these revisions: one, or stable and canary, which are then all that have pods."""
 
     role: ServiceRole
-    revision: str | None
+    revisions: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,9 +118,9 @@ def _points(progress: Progress, observed: Observed) -> tuple[Point, ...]:
     stable = progress.stable.revision
     canary = progress.canary.revision if progress.canary is not None else stable
     return (
-        Point(role=ServiceRole.MAIN, revision=None if is_exposed(progress, observed) else stable),
-        Point(role=ServiceRole.STABLE, revision=stable),
-        Point(role=ServiceRole.CANARY, revision=canary),
+        Point(role=ServiceRole.MAIN, revisions=(stable, canary) if is_exposed(progress, observed) else (stable,)),
+        Point(role=ServiceRole.STABLE, revisions=(stable,)),
+        Point(role=ServiceRole.CANARY, revisions=(canary,)),
     )
 
 

@@ -2,9 +2,10 @@
 
 import math
 
-from serinus.rollout.types import Canary, RolloutPlan, Step
+from serinus.rollout.types import Canary, RolloutPlan, Step, StepKind
 
 FULL = 100
+_STRAIGHT = Step(kind=StepKind.WEIGHT, weight=FULL)
 
 
 def canary_replicas(replicas: int, weight: int) -> int:
@@ -35,8 +36,8 @@ def unreachable_steps(plan: RolloutPlan, replicas: int) -> tuple[tuple[int, int,
 
 
 def current_step(plan: RolloutPlan, canary: Canary) -> Step:
-    """Return the step that an attempt is in; the last one if the plan is shorter than the memory of it."""
-    return plan.steps[min(canary.step, len(plan.steps) - 1)]
+    """Return the step that an attempt is in; a plan without steps goes straight to promotion."""
+    return plan.steps[min(canary.step, len(plan.steps) - 1)] if plan.steps else _STRAIGHT
 
 
 def is_last(plan: RolloutPlan, index: int) -> bool:
@@ -46,7 +47,7 @@ def is_last(plan: RolloutPlan, index: int) -> bool:
 
 def next_weight(plan: RolloutPlan, index: int) -> int:
     """Return the next larger weight after a step, 100 when promotion follows: what a proof has to be good for."""
-    here = plan.steps[min(index, len(plan.steps) - 1)].weight
+    here = plan.steps[min(index, len(plan.steps) - 1)].weight if plan.steps else FULL
     return next((step.weight for step in plan.steps[index + 1 :] if step.weight > here), FULL)
 
 

@@ -1,0 +1,129 @@
+"""Prepare the revision that a spec asks for: find it stored, or render it and let the server rehearse it.
+
+Nothing is written here. A revision that was stored once is never rendered again, so an upgrade restarts nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from serinus import contract
+from serinus.api.parse import make_desired, parse_model_deployment, revision_source, tracks_config
+from serinus.cluster.kinds import Manifest
+from serinus.cluster.protocol import ClusterApi
+from serinus.controller.children import Children
+from serinus.errors import Refused, Stall
+from serinus.rollout.plan import ServiceRole
+from serinus.rollout.resources import StoredRevision, make_deployment, make_service, read_controller_revision
+from serinus.rollout.revision import revision_hash, revision_name
+from serinus.rollout.template import Runtime, render_template, serving_port, tracked_config_maps
+from serinus.rollout.types import Desired
+from serinus.signals.presets import preset
+
+_MOST_COLLISIONS = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """What a spec asks for, and the revision behind it."""
+
+    desired: Desired
+    stored: StoredRevision
+    is_stored: bool
+    """False: its ControllerRevision does not exist yet."""
+    config_maps: Mapping[str, Manifest]
+    """The tracked ConfigMaps as they are now."""
+
+
+def prepare(cluster: ClusterApi, children: Children, body: Mapping[str, Any]) -> Candidate:
+    """Return what a ModelDeployment asks for.
+
+    Raises:
+        Stall: the spec cannot be understood, is not supported yet, needs a missing ConfigMap or a taken name, or the
+            server refuses its pod template.
+    """
+    parse_model_deployment(body)
+    config_maps = _tracked(children, body)
+    full_hash = revision_hash(revision_source(body), config_maps)
+    revision, found = _find(children, full_hash)
+    desired = make_desired(body, revision)
+    stored = read_controller_revision(found) if found is not None else _render(body, desired, full_hash, config_maps)
+    candidate = Candidate(desired=desired, stored=stored, is_stored=found is not None, config_maps=config_maps)
+    if not candidate.is_stored:
+        _rehearse(cluster, children, candidate)
+    return candidate
+
+
+def _tracked(children: Children, body: Mapping[str, Any]) -> dict[str, Manifest]:
+    """Fetch the ConfigMaps whose content is part of the revision."""
+    if not tracks_config(body):
+        return {}
+    found: dict[str, Manifest] = {}
+    for name, optional in tracked_config_maps(body["spec"]["template"]).items():
+        config_map = children.config_map(name)
+        if config_map is not None:
+            found[name] = config_map
+        elif not optional:
+            raise Stall(
+                contract.REASON_CONFIG_MAP_MISSING,
+                f"the template names ConfigMap {name}, which does not exist: create it, mark the reference optional,"
+                " or set rollout.trackConfig to None",
+            )
+    return found
+
+
+def _find(children: Children, full_hash: str) -> tuple[str, Manifest | None]:
+    """Return the revision's name, longer if another content has it already, and its stored object."""
+    for extra in range(_MOST_COLLISIONS):
+        revision = revision_name(full_hash, contract.REVISION_LENGTH + extra)
+        found = children.stored_revision(revision)
+        if found is None or read_controller_revision(found).full_hash == full_hash:
+            return revision, found
+    raise Stall(contract.REASON_NAME_TAKEN, "the revision's name collides again and again: change the template")
+
+
+def _render(
+    body: Mapping[str, Any], desired: Desired, full_hash: str, config_maps: Mapping[str, Manifest]
+) -> StoredRevision:
+    """Render a revision for the first and only time."""
+    spec = body["spec"]
+    known = preset(spec.get("runtime", "generic"))
+    serving = known.serving
+    runtime = Runtime(
+        name=known.runtime,
+        port=serving.port,
+        metrics_port=known.metrics.port if known.metrics.port != serving.port else None,
+        metrics_path=known.metrics.path,
+        readiness_path=serving.readiness_path,
+    )
+    target = desired.service.target_port
+    template = render_template(
+        spec["template"],
+        name=desired.name,
+        revision=desired.revision,
+        runtime=runtime,
+        target_port=target,
+        config_maps=config_maps,
+    )
+    return StoredRevision(
+        revision=desired.revision,
+        full_hash=full_hash,
+        runtime=known.runtime,
+        template=template,
+        port=serving_port(spec["template"], runtime, target),
+        config_maps=tuple(sorted(config_maps)),
+    )
+
+
+def _rehearse(cluster: ClusterApi, children: Children, candidate: Candidate) -> None:
+    """Check names and let the server validate and admit the Deployment, before anything starts."""
+    desired, stored = candidate.desired, candidate.stored
+    deployment = make_deployment(desired, stored, desired.replicas)
+    children.live(deployment)
+    for role in ServiceRole:
+        children.live(make_service(desired, role, desired.revision, stored.port))
+    try:
+        cluster.apply(deployment, dry_run=True)
+    except Refused as refused:
+        message = f"the server refuses the pods of this template: {refused.message}; mend spec.template"
+        raise Stall(contract.REASON_TEMPLATE_REFUSED, message) from refused

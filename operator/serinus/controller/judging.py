@@ -1,0 +1,120 @@
+"""Measure the attempt under way and let the judge answer; give back the stored answer when no tick is due.
+
+Knows where the running numbers live. Writes nothing: what is new is for ``record`` to write.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from serinus import contract
+from serinus.api.report import read_last_assessment, read_running
+from serinus.controller.candidate import Candidate
+from serinus.controller.measure import Measured, measure
+from serinus.controller.observe import Sighting
+from serinus.judge.judge import assess
+from serinus.judge.running import Running
+from serinus.prometheus.reader import Asks
+from serinus.rollout import names, steps
+from serinus.rollout.types import Assessment, Canary, CanaryState, Measuring, Observed, RolloutPlan
+from serinus.signals.presets import preset
+from serinus.signals.scope import Scope
+
+STALE = timedelta(minutes=5)
+"""Without a comparison the last tick moves only so often: well within the 10 minutes that counting looks back."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What is known about the attempt under way."""
+
+    assessment: Assessment | None
+    """The judge's newest answer: of this run or, if no tick was due, the stored one."""
+    measuring: Measuring
+    running: Mapping[str, Any] | None = None
+    """The judge's new sums, None if nothing is new."""
+
+    @property
+    def is_new(self) -> bool:
+        """Tell whether this run has something to write."""
+        return self.running is not None
+
+
+class Judge:
+    """Measures and judges attempts against one Prometheus."""
+
+    def __init__(self, prometheus: Asks | None, delay: timedelta) -> None:
+        """Take the Prometheus to ask (None: no address is set) and the scrape timeout."""
+        self._prometheus = prometheus
+        self._delay = delay
+
+    def judge(
+        self, body: Mapping[str, Any], candidate: Candidate, sighting: Sighting, model: str, now: datetime
+    ) -> Judged:
+        """Return what is known about the attempt under way now."""
+        canary, stable, report = sighting.progress.canary, sighting.progress.stable, sighting.report
+        plan = sighting.observed.frozen
+        if canary is None or stable is None or report is None or plan is None:
+            idle = Measuring(available=None, reason=contract.REASON_NOT_MEASURED, message="no canary to measure")
+            return Judged(assessment=None, measuring=idle)
+        stored = Judged(assessment=read_last_assessment(report), measuring=_measuring_before(body))
+        if canary.weight == 0 or canary.state is CanaryState.PROMOTING or canary.revision != candidate.desired.revision:
+            return stored
+        running = Running.from_wire(read_running(report))
+        step = canary.step if canary.state is CanaryState.ANALYSING else canary.step - 1
+        measured = measure(
+            plan=plan,
+            preset=preset(candidate.stored.runtime),
+            scope=_scope(candidate, canary, stable.revision, sighting.observed, model),
+            previous=running.at,
+            ready_since=canary.ready_since or canary.step_since,
+            step=step,
+            next_weight=steps.next_exposure_percent(plan, step, candidate.desired.replicas),
+            now=now,
+            delay=self._delay,
+            prometheus=self._prometheus,
+        )
+        if measured is None:
+            return stored
+        return _answer(plan, running, measured, stored)
+
+
+def _answer(plan: RolloutPlan, running: Running, measured: Measured, stored: Judged) -> Judged:
+    """Let the judge weigh a tick; a tick that tells nothing new is not worth a write."""
+    for note in measured.notes:
+        log.info("tick %s: %s", measured.tick.at.isoformat(), note)
+    after, assessment = assess(plan, running, measured.tick)
+    if measured.consumed and after == running and (running.at is None or measured.tick.at - running.at >= STALE):
+        after = replace(running, at=measured.tick.at)
+    before = stored.assessment
+    same = before is not None and replace(before, at=assessment.at) == assessment
+    is_news = after != running or not same
+    return Judged(
+        assessment=assessment,
+        measuring=measured.measuring,
+        running=after.to_wire() if is_news else None,
+    )
+
+
+def _scope(candidate: Candidate, canary: Canary, stable: str, observed: Observed, model: str) -> Scope:
+    desired = candidate.desired
+    return Scope(
+        namespace=desired.namespace,
+        canary=names.child_name(desired.name, canary.revision),
+        stable=names.child_name(desired.name, stable),
+        model=model,
+        created={pod.name: pod.started for pod in observed.pods},
+    )
+
+
+def _measuring_before(body: Mapping[str, Any]) -> Measuring:
+    """Return what the condition said last, so that it does not flap between ticks."""
+    for each in (body.get("status") or {}).get("conditions") or ():
+        if each.get("type") == contract.METRICS_AVAILABLE:
+            available = {"True": True, "False": False}.get(each.get("status"))
+            return Measuring(available=available, reason=each.get("reason", ""), message=each.get("message", ""))
+    return Measuring(available=None, reason=contract.REASON_NOT_MEASURED, message="no tick was due yet")

@@ -1,0 +1,110 @@
+"""The whole loop: parse, observe, measure, decide, record, apply, report.
+
+Level-triggered: nobody asks why it was woken. Intent is written before its effects, effects are idempotent, so a run
+that is cut short anywhere is repaired by the next one. Knows no kopf and starts no thread.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from serinus.api.parse import model_name
+from serinus.api.status import read_progress
+from serinus.cluster.kinds import MODEL_DEPLOYMENT, ROLLOUT_REPORT
+from serinus.cluster.protocol import ClusterApi
+from serinus.controller.apply import Applier, Settled
+from serinus.controller.cache import WatchCache
+from serinus.controller.candidate import prepare
+from serinus.controller.children import Children
+from serinus.controller.events import EventRecorder
+from serinus.controller.judging import Judge
+from serinus.controller.observe import observe, observe_standing
+from serinus.controller.record import Recorder, old_reports
+from serinus.errors import Stall
+from serinus.rollout.conditions import stalled_conditions
+from serinus.rollout.decide import Decision, Note, decide
+from serinus.rollout.types import Progress
+
+CONFIG_POLL = timedelta(seconds=60)
+"""ConfigMaps of users are not watched; an object that tracks some looks at them this often."""
+STALLED_POLL = timedelta(seconds=30)
+"""What stalls may be mended outside of the object: a ConfigMap made, a name freed."""
+
+log = logging.getLogger(__name__)
+
+
+class Reconciler:
+    """Moves one ModelDeployment after the other towards what its spec asks for."""
+
+    def __init__(
+        self,
+        *,
+        cluster: ClusterApi,
+        cache: WatchCache,
+        judge: Judge,
+        events: EventRecorder,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._cluster = cluster
+        self._cache = cache
+        self._judge = judge
+        self._events = events
+        self._clock = clock
+        self._settled = Settled()
+
+    def reconcile(self, namespace: str, name: str) -> timedelta | None:
+        """Look once, decide once, and do it; return when to look again, None if only an event can matter.
+
+        Raises:
+            Conflict: somebody wrote in between; decide again.
+            ClusterError: the API server did not do its part; try again later.
+        """
+        body = self._cache.get(MODEL_DEPLOYMENT, namespace, name)
+        if body is None or body["metadata"].get("deletionTimestamp"):
+            return None  # children go with their owner
+        now = self._clock().replace(microsecond=0)
+        children = Children(self._cluster, self._cache, body)
+        recorder = Recorder(cluster=self._cluster, cache=self._cache, now=now)
+        progress = Progress()
+        try:
+            progress = read_progress(body.get("status") or {})
+            candidate = prepare(self._cluster, children, body)
+            desired = candidate.desired
+            sighting = observe(self._cluster, children, desired, progress, now)
+            judged = self._judge.judge(body, candidate, sighting, model_name(body), now)
+            decision = decide(desired, sighting.observed, sighting.progress, judged.assessment, judged.measuring, now)
+            applier = Applier(self._cluster, self._cache, children, candidate, self._settled)
+            applier.check(decision.plan)
+        except Stall as stall:
+            return self._stall(body, children, recorder, progress, stall)
+        recorder.record(body, desired, sighting, judged, decision)
+        applier.apply(decision.plan)
+        if decision.started is not None:
+            for report in old_reports(sighting.reports, desired.history_limit):
+                self._cluster.delete(ROLLOUT_REPORT, namespace, report["metadata"]["name"], report["metadata"]["uid"])
+        self._report(body, decision)
+        polls = [CONFIG_POLL] if candidate.config_maps else []
+        return min([each for each in (decision.requeue_after, *polls) if each is not None], default=None)
+
+    def _stall(
+        self, body: Mapping[str, Any], children: Children, recorder: Recorder, progress: Progress, stall: Stall
+    ) -> timedelta:
+        """Say what a person has to mend; leave everything else as it is."""
+        observed = observe_standing(children)
+        conditions = stalled_conditions(progress, observed, stall.reason, stall.message)
+        if recorder.record_stall(body, conditions):
+            self._tell(body, (Note(warning=True, reason=stall.reason, message=stall.message),))
+        return STALLED_POLL
+
+    def _report(self, body: Mapping[str, Any], decision: Decision) -> None:
+        """Tell people what happened: Events and a log line on transitions only."""
+        if decision.notes:
+            self._tell(body, decision.notes)
+
+    def _tell(self, body: Mapping[str, Any], notes: tuple[Note, ...]) -> None:
+        place = {"namespace": body["metadata"]["namespace"], "model_deployment": body["metadata"]["name"]}
+        for note in notes:
+            level = logging.WARNING if note.warning else logging.INFO
+            log.log(level, "%s: %s", note.reason, note.message, extra=place)
+        self._events.record(body, notes)

@@ -1,0 +1,149 @@
+"""Write down what was decided before anything happens: first the report, then the status.
+
+A crash before the status leaves a decision in the report that the next run adopts; a crash after it leaves effects
+that the next run makes. Nothing is asked or decided twice.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from serinus import contract
+from serinus.api.report import Entry, Outcome, OutcomeResult, make_report, read_outcome, write_report_status
+from serinus.api.status import Sight, write_conditions, write_status
+from serinus.cluster.kinds import MODEL_DEPLOYMENT, ROLLOUT_REPORT, Manifest
+from serinus.cluster.merge import make_merge_patch
+from serinus.cluster.protocol import ClusterApi
+from serinus.controller.cache import WatchCache
+from serinus.controller.judging import Judged
+from serinus.controller.observe import Sighting
+from serinus.errors import AlreadyExists
+from serinus.rollout.conditions import Condition
+from serinus.rollout.decide import Decision
+from serinus.rollout.types import Desired, Observed, Progress
+from serinus.traffic.replicas import actual_weight
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorder:
+    """Writes reports and statuses of one ModelDeployment."""
+
+    cluster: ClusterApi
+    cache: WatchCache
+    now: datetime
+
+    def record(
+        self, body: Mapping[str, Any], desired: Desired, sighting: Sighting, judged: Judged, decision: Decision
+    ) -> None:
+        """Write report and status of a decision; what is the same already is not written.
+
+        Raises:
+            Conflict: somebody wrote the object since it was read; the decision is void.
+            ClusterError: a write failed; nothing that follows may happen.
+        """
+        self._report_end(sighting, judged, decision)
+        if decision.started is not None:
+            self._report_start(desired, decision)
+        sight = self._sight(desired, sighting.observed, decision)
+        before = body.get("status") or {}
+        self._write(body, write_status(decision.progress, sight, name=desired.name, previous=before))
+
+    def record_stall(self, body: Mapping[str, Any], conditions: tuple[Condition, ...]) -> bool:
+        """Write conditions and nothing else, so that no memory is touched; tell whether they are news."""
+        generation, before = body["metadata"]["generation"], body.get("status") or {}
+        told = write_conditions(
+            conditions, observed_generation=generation, previous=before.get("conditions") or (), now=self.now
+        )
+        after = {**before, "conditions": told, "phase": contract.PHASE_STALLED, "observedGeneration": generation}
+        return self._write(body, after)
+
+    def _write(self, body: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+        """Write the status if it differs, at the very version of the object that the decision was made on."""
+        patch = make_merge_patch(body.get("status") or {}, dict(after))
+        if not patch:
+            return False
+        metadata = body["metadata"]
+        written = self.cluster.patch_status(
+            MODEL_DEPLOYMENT, metadata["namespace"], metadata["name"], patch, metadata["resourceVersion"]
+        )
+        self.cache.put(written)
+        return True
+
+    def _report_end(self, sighting: Sighting, judged: Judged, decision: Decision) -> None:
+        """Write what this run learnt and ruled about the attempt that was under way when it began."""
+        report = sighting.report
+        if report is None or not (judged.is_new or decision.rulings):
+            return
+        verdict = judged.assessment.verdict if judged.assessment is not None else None
+        entries = [
+            Entry(
+                at=self.now,
+                step=each.step,
+                verdict=verdict,
+                action=each.action,
+                reason=each.reason,
+                message=each.message,
+            )
+            for each in decision.rulings
+        ]
+        ends = [
+            Outcome(result=OutcomeResult(each.outcome), at=self.now, reason=each.reason, message=each.message)
+            for each in decision.rulings
+            if each.outcome is not None
+        ]
+        before = report.get("status") or {}
+        after = write_report_status(
+            before,
+            assessment=judged.assessment if judged.is_new else None,
+            running=judged.running if judged.is_new else None,
+            entries=entries,
+            outcome=ends[0] if ends else None,
+        )
+        if patch := make_merge_patch(before, after):
+            metadata = report["metadata"]
+            self.cluster.patch_status(
+                ROLLOUT_REPORT, metadata["namespace"], metadata["name"], patch, metadata["resourceVersion"]
+            )
+
+    def _report_start(self, desired: Desired, decision: Decision) -> None:
+        """Freeze the plan of an attempt that begins; one that is there already was left by a run cut short."""
+        if decision.started is None:
+            return
+        stable = decision.progress.stable.revision if decision.progress.stable is not None else None
+        try:
+            self.cluster.create(make_report(desired, decision.started, decision.frozen, stable=stable))
+        except AlreadyExists:
+            return
+
+    def _sight(self, desired: Desired, observed: Observed, decision: Decision) -> Sight:
+        return Sight(
+            observed_generation=desired.generation,
+            phase=decision.phase,
+            conditions=decision.conditions,
+            now=self.now,
+            actual_weight=actual_weight(decision.progress, observed) if decision.progress.canary else None,
+            plan_outdated=decision.frozen != desired.plan,
+            **_stable_size(desired.name, decision.progress, observed),
+        )
+
+
+def old_reports(reports: tuple[Manifest, ...], limit: int) -> tuple[Manifest, ...]:
+    """Return the ended reports beyond the limit, oldest first."""
+    ended = [each for each in reports if read_outcome(each) is not None]
+    ended.sort(key=lambda each: (each["metadata"]["creationTimestamp"], each["metadata"]["name"]))
+    return tuple(ended[: max(0, len(ended) - limit)])
+
+
+def _stable_size(name: str, progress: Progress, observed: Observed) -> dict[str, Any]:
+    """Return replicas and selector of stable, for /scale."""
+    if progress.stable is None:
+        return {}
+    revision = progress.stable.revision
+    seen = observed.revisions.get(revision)
+    selector = f"{contract.LABEL_MODEL_DEPLOYMENT}={name},{contract.LABEL_REVISION}={revision}"
+    return {
+        "selector": selector,
+        "replicas": seen.replicas if seen is not None else 0,
+        "ready_replicas": seen.ready if seen is not None else 0,
+    }
