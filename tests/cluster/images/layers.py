@@ -32,8 +32,8 @@ def cached_layer(cache: Path, kind: str, key: str, write: Callable[[Path], None]
     return Layer(path=path, digest=digest.read_text(), size=path.stat().st_size)
 
 
-def walk(sources: Mapping[str, Path]) -> Iterable[tuple[str, Path]]:
-    """Yield (absolute path in the image, file here) for files and the files of directories, sorted.
+def walk(sources: Mapping[str, Path], left_out: frozenset[str] = LEFT_OUT) -> Iterable[tuple[str, Path]]:
+    """Return (absolute path in the image, file here) for files and the files of directories, sorted.
 
     Raises `FileNotFoundError` for a source that is not there.
     """
@@ -42,7 +42,7 @@ def walk(sources: Mapping[str, Path]) -> Iterable[tuple[str, Path]]:
         if source.is_dir():
             for path in source.rglob("*"):
                 relative = path.relative_to(source)
-                if (path.is_file() or path.is_symlink()) and not LEFT_OUT.intersection(relative.parts):
+                if (path.is_file() or path.is_symlink()) and not left_out.intersection(relative.parts):
                     found[f"{destination.rstrip('/')}/{relative}"] = path
         elif source.exists():
             found[destination] = source
@@ -63,11 +63,11 @@ def content_key(sources: Mapping[str, Path], *also: str) -> str:
     return digest.hexdigest()[:16]
 
 
-def write_tar(target: Path, sources: Mapping[str, Path]) -> None:
+def write_tar(target: Path, sources: Mapping[str, Path], left_out: frozenset[str] = LEFT_OUT) -> None:
     """Write files as a layer: owned by root, dated 0, in the order of their names, with their directories."""
     with tarfile.open(target, "w", format=tarfile.PAX_FORMAT) as tar:
         made: set[str] = set()
-        for name, path in walk(sources):
+        for name, path in walk(sources, left_out):
             for parent in reversed(Path(name.lstrip("/")).parents):
                 if str(parent) not in made | {"."}:
                     made.add(str(parent))
