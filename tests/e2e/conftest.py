@@ -6,10 +6,9 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
-from e2e.installation import install_crds, install_operator_account, operator_kubeconfig
-from e2e.toy_image import toy_image
 
 from e2e.api_server import ApiServer
+from e2e.installation import install_crds, install_operator_account, operator_kubeconfig
 from e2e.manifests import checkout_namespace
 from e2e.model import Beacon, Model, Models
 from e2e.operator_process import OperatorProcess
@@ -68,7 +67,7 @@ def namespace(place: Place, api: ApiServer, pytestconfig: pytest.Config) -> Iter
     place.kubectl.run("delete", "namespace", name, "--ignore-not-found", "--wait", "--timeout=120s", within=130)
     place.kubectl.run("create", "namespace", name)
     install_operator_account(place.kubectl, name)
-    place.load_images([toy_image()])
+    place.load_toy_image()
     yield name
     place.kubectl.run("delete", "namespace", name, "--wait=false")
 

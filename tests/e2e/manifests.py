@@ -1,11 +1,11 @@
 """Write ModelDeployments around the toy server, as a user would: plain dicts in the wire's notation."""
 
 import hashlib
-import os
 from pathlib import Path
 from typing import Any
 
-TOY_IMAGE = os.environ.get("SERINUS_TOY_IMAGE", "serinus.local/toy-server:1")
+from e2e.toy_image import toy_reference
+
 ABSENT_IMAGE = "serinus.local/no-such-model:1"
 API_VERSION = "serinus.dev/v1alpha1"
 
@@ -26,7 +26,7 @@ def checkout_namespace(checkout: Path) -> str:
     return f"serinus-e2e-{hashlib.sha256(str(checkout).encode()).hexdigest()[:6]}"
 
 
-def pod_template(*, image: str = TOY_IMAGE, env: dict[str, str] | None = None, **container: Any) -> dict[str, Any]:
+def pod_template(*, image: str | None = None, env: dict[str, str] | None = None, **container: Any) -> dict[str, Any]:
     """Return a pod template with the toy server; ``env`` switches its faults on."""
     downward = {"POD_NAME": "metadata.name", "REVISION": "metadata.labels['serinus.dev/revision']"}
     return {
@@ -41,7 +41,7 @@ def pod_template(*, image: str = TOY_IMAGE, env: dict[str, str] | None = None, *
             "containers": [
                 {
                     "name": "model",
-                    "image": image,
+                    "image": image or toy_reference(),
                     "imagePullPolicy": "IfNotPresent",
                     "ports": [{"name": "http", "containerPort": 8080}],
                     "env": [{"name": key, "value": value} for key, value in (env or {}).items()]

@@ -3,13 +3,14 @@
 import os
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from e2e.api_server import Kubectl
+from e2e.toy_image import toy_layout
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +19,7 @@ class Place:
 
     kubectl: Kubectl
     prometheus_url: str
-    load_images: Callable[[Sequence[Path]], None]
+    load_toy_image: Callable[[], None]
     stop_prometheus: Callable[[], None]
     start_prometheus: Callable[[], None]
     """Returns when it answers; harmless when it runs."""
@@ -33,10 +34,13 @@ def find_place() -> Place:
 
 
 def _current() -> Place:
-    url = os.environ.get("SERINUS_PROMETHEUS_URL", "")
+    url, image = os.environ.get("SERINUS_PROMETHEUS_URL", ""), os.environ.get("SERINUS_TOY_IMAGE", "")
     program = shutil.which("kubectl")
-    if not url or program is None:
-        pytest.fail("CLUSTER=current needs kubectl in PATH and SERINUS_PROMETHEUS_URL, the address of its Prometheus")
+    if not url or not image or program is None:
+        pytest.fail(
+            "CLUSTER=current needs kubectl in PATH, SERINUS_PROMETHEUS_URL (of a Prometheus that scrapes annotated pods)"
+            " and SERINUS_TOY_IMAGE (an image of demo/toy that the cluster can pull)"
+        )
     kubeconfig = Path(os.environ.get("KUBECONFIG", str(Path.home() / ".kube" / "config")))
 
     def not_ours() -> None:
@@ -45,7 +49,7 @@ def _current() -> Place:
     return Place(
         kubectl=Kubectl(program, kubeconfig),
         prometheus_url=url,
-        load_images=lambda _: None,  # SERINUS_TOY_IMAGE names an image that the cluster can pull
+        load_toy_image=lambda: None,
         stop_prometheus=not_ours,
         start_prometheus=lambda: None,
     )
@@ -61,7 +65,7 @@ def _own() -> Place:
     return Place(
         kubectl=Kubectl(access.kubectl(), access.kubeconfig_path()),
         prometheus_url=access.prometheus_url(),
-        load_images=access.load_images,
+        load_toy_image=lambda: access.load_images([toy_layout()]),
         stop_prometheus=access.stop_prometheus,
         start_prometheus=access.start_prometheus,
     )

@@ -97,32 +97,28 @@ def test_impossible_name_is_refused(place: Place, namespace: str, name: str) -> 
     assert "name" in answer
 
 
-# Accepted by the schema, but not by the operator: (spec, reason, words of the sentence).
-STALLED: dict[str, tuple[dict[str, Any], str, str]] = {
-    "bake": (changed(rollout(bake={"for": "1h"})), "NotSupportedYet", "bake"),
+def pod(**fields: Any) -> Change:
+    return lambda spec: spec["template"]["spec"].update(fields)
+
+
+def container(**fields: Any) -> Change:
+    return lambda spec: spec["template"]["spec"]["containers"][0].update(fields)
+
+
+# Accepted by the schema, but not by the operator: what, the reason, and words of the sentence.
+STALLED: dict[str, tuple[Change, str, str]] = {
+    "bake": (rollout(bake={"for": "1h"}), "NotSupportedYet", "bake"),
     "gateway": (
-        changed(top(traffic={"split": "Gateway", "gateway": {"parentRefs": [{"name": "g"}]}})),
+        top(traffic={"split": "Gateway", "gateway": {"parentRefs": [{"name": "g"}]}}),
         "NotSupportedYet",
         "Gateway",
     ),
-    "in-place": (changed(rollout(capacity="InPlace")), "NotSupportedYet", "InPlace"),
-    "drift": (changed(signal(kind="PredictionDrift")), "NotSupportedYet", "PredictionDrift"),
-    "no-such-field-of-a-pod": (
-        changed(lambda spec: spec["template"]["spec"].update(containerz=[])),
-        "TemplateRefused",
-        "containerz",
-    ),
-    "impossible-quantity": (
-        changed(lambda spec: spec["template"]["spec"]["containers"][0].update(resources={"requests": {"cpu": "lots"}})),
-        "TemplateRefused",
-        "",
-    ),
+    "in-place": (rollout(capacity="InPlace"), "NotSupportedYet", "InPlace"),
+    "drift": (signal(kind="PredictionDrift"), "NotSupportedYet", "PredictionDrift"),
+    "no-such-field-of-a-pod": (pod(containerz=[]), "TemplateRefused", "containerz"),
+    "impossible-quantity": (container(resources={"requests": {"cpu": "lots"}}), "TemplateRefused", "quantit"),
     "config-map-absent": (
-        changed(
-            lambda spec: spec["template"]["spec"]["containers"][0].update(
-                envFrom=[{"configMapRef": {"name": "no-such-settings"}}]
-            )
-        ),
+        container(envFrom=[{"configMapRef": {"name": "no-such-settings"}}]),
         "ConfigMapMissing",
         "no-such-settings",
     ),
@@ -131,10 +127,10 @@ STALLED: dict[str, tuple[dict[str, Any], str, str]] = {
 
 @pytest.mark.parametrize("wrong", STALLED)
 def test_stalled_by_the_operator_while_others_go_on(models: Models, operator: OperatorProcess, wrong: str) -> None:
-    spec, reason, word = STALLED[wrong]
+    change, reason, word = STALLED[wrong]
     bad, good = models(f"stalled-{wrong}"), models(f"beside-{wrong}")
     pid = operator.pid
-    bad.apply(spec)
+    bad.apply(changed(change))
     good.apply(model_spec(replicas=1))
     stalled = bad.wait(f"stalled by {reason}", lambda obj: condition(obj, "Stalled").get("reason") == reason, within=20)
     good.wait_ready()

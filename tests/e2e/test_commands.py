@@ -1,6 +1,7 @@
 """Scenario 12: people's orders are obeyed at once, recorded, and never act on another attempt."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -12,14 +13,18 @@ from e2e.waiting import eventually
 
 AT_ONCE = 5
 """Seconds: an order is a watch event, so no tick and no timer has to come first."""
-SECOND = pod_template(env={"VERSION": "2"})
+
+
+def second_template() -> dict[str, Any]:
+    """Return the template of another revision that is as good."""
+    return pod_template(env={"VERSION": "2"})
 
 
 def begin(model: Model, **spec: object) -> tuple[str, str]:
     """Return stable's and the canary's revision once a canary is analysed at step 0."""
     model.apply(model_spec(replicas=1, **spec))  # type: ignore[arg-type]
     first = model.wait_ready()
-    model.apply(model_spec(replicas=1, template=SECOND, **spec))  # type: ignore[arg-type]
+    model.apply(model_spec(replicas=1, template=second_template(), **spec))  # type: ignore[arg-type]
     return first, model.wait_canary(after=first)["revision"]
 
 
@@ -82,7 +87,7 @@ def test_paused_in_the_spec_holds_too(models: Models, beacon: Beacon) -> None:
     model.wait("the order is seen", lambda obj: recorded(obj, "resume", f"{second}/1"), within=AT_ONCE)
     beacon.settle()
     assert is_true(model.seen(), "Paused"), "an annotation overruled what stands in Git"
-    model.apply(model_spec(replicas=1, template=SECOND, analysis=CALM, steps=weights(50, at_least="20s")))
+    model.apply(model_spec(replicas=1, template=second_template(), analysis=CALM, steps=weights(50, at_least="20s")))
     model.wait_promoted(second, within=60)
 
 

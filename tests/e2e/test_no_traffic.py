@@ -1,6 +1,7 @@
 """Scenario 7: without requests there is no proof, so nothing is promoted; when they come, it goes on by itself."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from e2e.manifests import model_spec, pod_template
 from e2e.model import Beacon, Models, canary_of, condition, parse_time, rejections_of, stable_of
@@ -8,7 +9,11 @@ from e2e.waiting import eventually
 
 MAX_WAIT = timedelta(seconds=20)
 TWO_TICKS = timedelta(seconds=10)
-SECOND = pod_template(env={"VERSION": "2"})
+
+
+def second_template() -> dict[str, Any]:
+    """Return the template of another revision that is as good."""
+    return pod_template(env={"VERSION": "2"})
 
 
 def test_silent_canary_is_held_and_goes_on_when_requests_come(models: Models) -> None:
@@ -16,7 +21,7 @@ def test_silent_canary_is_held_and_goes_on_when_requests_come(models: Models) ->
     rollout = {"maxWait": "20s", "onInconclusive": "Pause"}
     model.apply(model_spec(rollout=rollout))
     first = model.wait_ready()
-    model.apply(model_spec(rollout=rollout, template=SECOND))
+    model.apply(model_spec(rollout=rollout, template=second_template()))
     canary = model.wait_canary(after=first)
     second = canary["revision"]
     model.wait_assessed(
@@ -49,7 +54,7 @@ def test_silent_canary_meets_what_on_inconclusive_says(models: Models, beacon: B
         model.apply(model_spec(replicas=1, rollout=rollouts[policy]))
     firsts = {policy: model.wait_ready() for policy, model in chosen.items()}
     for policy, model in chosen.items():
-        model.apply(model_spec(replicas=1, rollout=rollouts[policy], template=SECOND))
+        model.apply(model_spec(replicas=1, rollout=rollouts[policy], template=second_template()))
     ready_since = {
         policy: parse_time(model.wait_canary(after=firsts[policy])["readySince"]) for policy, model in chosen.items()
     }

@@ -4,8 +4,6 @@ from e2e.manifests import model_spec, pod_template, weights
 from e2e.model import Beacon, Model, Models, canary_of, condition, rejections_of
 from e2e.operator_process import OperatorProcess
 
-CRASHES = pod_template(env={"CRASH_AFTER": "0", "EXIT_CODE": "3"})
-
 
 def test_rejected_revision_is_retried_only_by_name(
     models: Models, operator: OperatorProcess, beacon: Beacon, namespace: str
@@ -13,7 +11,8 @@ def test_rejected_revision_is_retried_only_by_name(
     model = models("rejected")
     model.apply(model_spec())
     model.wait_ready()
-    bad = model_spec(template=CRASHES)
+    crashes = pod_template(env={"CRASH_AFTER": "0", "EXIT_CODE": "3"})
+    bad = model_spec(template=crashes)
     model.apply(bad)
     revision = model.wait_rejected(within=90)["revision"]
     model.wait_gone(revision)
@@ -26,7 +25,7 @@ def test_rejected_revision_is_retried_only_by_name(
         operator.start()
         beacon.settle()
         _assert_nothing_started(model, revision)
-        model.apply(model_spec(template=CRASHES, steps=weights(10, 20)))
+        model.apply(model_spec(template=crashes, steps=weights(10, 20)))
         beacon.settle()
         _assert_nothing_started(model, revision)
     assert not [pod for pod in pods.objects if pod["metadata"]["name"].startswith(f"{model.name}-{revision}")]

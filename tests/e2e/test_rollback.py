@@ -81,24 +81,25 @@ def _assert_counts_in_sentence(model: Model, sentence: str, revision: str) -> No
     assert evidence["canaryBad"] > 0
 
 
-BROKEN = {
+# What is wrong with the container, the reason to give, and patterns of the sentence.
+BROKEN: dict[str, tuple[dict[str, Any], str, list[str]]] = {
     "image-absent": (
-        pod_template(image=ABSENT_IMAGE),
+        {"image": ABSENT_IMAGE},
         "ImagePullFailed",
         [re.escape(ABSENT_IMAGE), "no such host|not found|denied|refused|i/o timeout"],
     ),
     "crash-loop": (
-        pod_template(env={"CRASH_AFTER": "0", "EXIT_CODE": "3", "LAST_WORDS": "weights.bin is damaged"}),
+        {"env": {"CRASH_AFTER": "0", "EXIT_CODE": "3", "LAST_WORDS": "weights.bin is damaged"}},
         "CrashLoop",
-        [r"\bmodel\b", r"\b3\b", "weights.bin is damaged"],
+        [r"container model\b", r"exit code 3\b", "weights.bin is damaged"],
     ),
     "out-of-memory": (
-        pod_template(env={"MEMORY_HOG": "1"}, resources={"limits": {"memory": "64Mi"}}),
+        {"env": {"MEMORY_HOG": "1"}, "resources": {"limits": {"memory": "64Mi"}}},
         "OOMKilled",
-        [r"\bmodel\b", "memory"],
+        [r"container model\b", "memory"],
     ),
     "unschedulable": (
-        pod_template(resources={"requests": {"cpu": "1000"}}),
+        {"resources": {"requests": {"cpu": "1000"}}},
         "Unschedulable",
         ["Insufficient cpu"],
     ),
@@ -107,12 +108,12 @@ BROKEN = {
 
 @pytest.mark.parametrize("fault", BROKEN)
 def test_broken_revision_is_rolled_back_by_its_fact(models: Models, fault: str) -> None:
-    template, reason, words = BROKEN[fault]
+    container, reason, words = BROKEN[fault]
     model = models(f"broken-{fault}")
     model.apply(model_spec())
     first = model.wait_ready()
     untouched = _identity(model, first)
-    model.apply(model_spec(template=template))
+    model.apply(model_spec(template=pod_template(**container)))
     rejection = model.wait_rejected(within=90)
 
     assert rejection["reason"] == reason, rejection
