@@ -1,0 +1,145 @@
+"""The images of the demo and of the end-to-end tests: what goes into each.
+
+The tag of the demo's images is a hash of what went in, so that two checkouts share a cluster without overwriting each
+other's images, and a changed source is a changed pod template. Knows files and the harness' image builder; no cluster.
+"""
+
+import json
+import tarfile
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cluster.commands import run
+from cluster.images.base import HOST_PYTHON
+from cluster.images.layers import content_key
+from cluster.images.python import SITE_PACKAGES, image_reference, python_image
+from cluster.paths import Layout
+from cluster.progress import Reporter
+
+ROOT = Path(__file__).parents[1]
+DEMO = ROOT / "demo"
+CONSTRAINTS = ROOT / "constraints"
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+MODELS = "/models"
+REQUESTS = "requests.jsonl"
+TOY_SERVER = "toy-server:1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """An image that was built."""
+
+    reference: str
+    """What a pod calls it, tag included."""
+    layout: Path
+    """Directory that holds it as an OCI image layout."""
+
+
+def operator_image() -> Image:
+    """Build the operator's image: its dependencies and its source."""
+    return _build(
+        "serinus",
+        CONSTRAINTS / "runtime.txt",
+        {f"{SITE_PACKAGES}/serinus": ROOT / "operator" / "serinus"},
+        ("python3", "-m", "serinus", "run"),
+        ONE_THREAD,
+    )
+
+
+def toy_server_image() -> Path:
+    """Build the server that fails on request, for the end-to-end tests, and return its image layout.
+
+    Its name is ``TOY_SERVER``: tests write it into manifests before anything is built.
+    """
+    files = {"/app/toy_server.py": DEMO / "toy" / "toy_server.py"}
+    return python_image(TOY_SERVER, CONSTRAINTS / "demo-toy.txt", files, ["python3", "/app/toy_server.py"])
+
+
+def load_image() -> Image:
+    """Build the load generator, with the held-out images of the demo's data set as bodies."""
+    files = {f"/app/demo/{name}": DEMO / name for name in ("__init__.py", "connection.py", "counts.py", "load.py")}
+    bodies = {f"/app/{REQUESTS}": trained_models() / REQUESTS}
+    return _build("load", None, {**files, **bodies}, ("python3", "-m", "demo.load"), {"PYTHONPATH": "/app"})
+
+
+def digits_image() -> Image:
+    """Build MLServer with the three models that read handwritten digits."""
+    return _build(
+        "digits",
+        CONSTRAINTS / "demo-mlserver.txt",
+        {MODELS: trained_models(), "/app/digits_runtime.py": DEMO / "model" / "digits_runtime.py"},
+        ("python3", "-m", "mlserver.cli.main", "start"),
+        {**ONE_THREAD, "PYTHONPATH": "/app"},
+    )
+
+
+def trained_models() -> Path:
+    """Return the directory of the trained models, trained now unless the cache has them.
+
+    The training runs under the image's Python with the packages of the image's own layer, so that what is stored is
+    read by the very versions that wrote it.
+    """
+    layout = Layout.from_environment()
+    requirements, program = CONSTRAINTS / "demo-mlserver.txt", DEMO / "model" / "train.py"
+    key = content_key({"/requirements": requirements, "/train": program})
+    trained = layout.cache / "models" / key
+    if not trained.exists():
+        bare = _build("digits", requirements, {}, ())
+        with Reporter(layout.cache).step("models", "training on scikit-learn's digits", key="train models"):
+            _train(bare.layout, program, trained)
+    return trained
+
+
+def fetch_accuracies() -> dict[str, float]:
+    """Return the measured accuracy of each model, by the name of its folder."""
+    accuracies: dict[str, float] = json.loads((trained_models() / "accuracies.json").read_text())
+    return accuracies
+
+
+def write_archive(image: Image, target: Path) -> None:
+    """Write an image as one OCI archive, the form that kind, k3d and minikube import."""
+    with tarfile.open(target, "w") as tar:
+        for path in sorted(image.layout.rglob("*")):
+            tar.add(path, arcname=str(path.relative_to(image.layout)), recursive=False)
+
+
+def _build(
+    name: str,
+    requirements: Path | None,
+    files: Mapping[str, Path],
+    entrypoint: Sequence[str],
+    environment: Mapping[str, str] | None = None,
+) -> Image:
+    inputs = dict(files) if requirements is None else {**files, "/requirements": requirements}
+    tagged = f"{name}:{content_key(inputs, *entrypoint, repr(sorted((environment or {}).items())))}"
+    layout = python_image(tagged, requirements, files, list(entrypoint), environment)
+    return Image(reference=image_reference(tagged), layout=layout)
+
+
+def _train(layout: Path, program: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as directory:
+        root = Path(directory)
+        with tarfile.open(_last_layer(layout)) as tar:
+            tar.extractall(root, filter="data")
+        environment = {**ONE_THREAD, "PYTHONPATH": str(root / SITE_PACKAGES.lstrip("/")), "PYTHONNOUSERSITE": "1"}
+        run(HOST_PYTHON, program, root / "models", environment=environment)
+        (root / "models").rename(target)
+
+
+def _last_layer(layout: Path) -> Path:
+    """Return the tar file of the topmost layer of an image layout."""
+
+    def read(digest: str) -> dict[str, list[dict[str, str]]]:
+        parsed: dict[str, list[dict[str, str]]] = json.loads(_blob(layout, digest).read_text())
+        return parsed
+
+    index = json.loads((layout / "index.json").read_text())
+    return _blob(layout, read(index["manifests"][0]["digest"])["layers"][-1]["digest"])
+
+
+def _blob(layout: Path, digest: str) -> Path:
+    algorithm, _, digits = digest.partition(":")
+    return layout / "blobs" / algorithm / digits
