@@ -1,6 +1,7 @@
 """The frame of the repository: what files may hold, what is pinned, which laws are checked, which papers are true."""
 
 import ast
+import dataclasses
 import os
 import re
 import shutil
@@ -10,9 +11,15 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 import run
 from serinus import contract
+from serinus.api.parse import make_desired
+from serinus.api.quantities import format_duration
+from serinus.rollout import steps
+from serinus.rollout.types import Desired
+from serinus.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "operator" / "serinus"
@@ -238,3 +245,72 @@ class TestPapers:
             [sys.executable, ROOT / "docs" / "generate.py", "--check"], check=False, capture_output=True, text=True
         )
         assert checked.returncode == 0, checked.stdout + checked.stderr
+
+    @pytest.mark.parametrize("paper", ["README.md", "docs/resource.md"])
+    def test_shown_model_deployments_are_understood(self, paper):
+        shown = [yaml.safe_load(block) for block in blocks_of(ROOT / paper, "yaml")]
+        assert shown
+        for body in shown:
+            assert body["kind"] == contract.KIND_MODEL_DEPLOYMENT
+            desired_of(body)
+
+    def test_the_first_one_is_short(self):
+        assert len(blocks_of(ROOT / "README.md", "yaml")[0].strip().splitlines()) == 15
+
+    def test_documented_defaults_are_the_real_ones(self):
+        container = {"name": "server", "image": "registry.example/fraud:7"}
+        desired = desired_of(
+            {"metadata": {"name": "fraud"}, "spec": {"template": {"spec": {"containers": [container]}}}}
+        )
+        plan = desired.plan
+        defaults = {
+            "replicas": desired.replicas,
+            "service.port": desired.service.port,
+            "rollout.steps": "weights " + ", ".join(str(step.weight) for step in plan.steps),
+            "rollout.onInconclusive": f"`{plan.on_inconclusive.value}`",
+            "rollout.maxWait": format_duration(plan.max_wait),
+            "rollout.progressDeadline": format_duration(plan.progress_deadline),
+            "rollout.paused": str(desired.paused).lower(),
+            "rollout.keepOld": format_duration(desired.keep_old),
+            "rollout.historyLimit": desired.history_limit,
+            "rollout.revisionHistoryLimit": desired.revision_history_limit,
+            "analysis.interval": format_duration(plan.interval),
+            "analysis.falseRollbackRate": plan.false_rollback_rate,
+            "analysis.falsePromotionRate": plan.false_promotion_rate,
+            "analysis.confirmTicks": plan.confirm_ticks,
+        }
+        written = dict(
+            re.findall(r"^\| `([A-Za-z.]+)` \| ([^|]*) \|", (ROOT / "docs" / "resource.md").read_text(), re.MULTILINE)
+        )
+        assert {name: written.get(name) for name in defaults} == {name: str(value) for name, value in defaults.items()}
+
+    def test_documented_shares_are_the_real_ones(self):
+        text = (ROOT / "docs" / "resource.md").read_text()
+        rows = re.findall(r"^\| (\d+) \| ([^|]* %) \| ([^|]* %) \| ([^|]* %) \|$", text, re.MULTILINE)
+        assert rows
+        for replicas, *cells in rows:
+            for weight, cell in zip((5, 25, 50), cells, strict=True):
+                assert cell.endswith(f"{steps.reachable_percent(int(replicas), weight)} %"), (replicas, weight)
+
+    def test_every_setting_is_explained_with_its_default(self):
+        table = re.findall(
+            r"^\| `SERINUS_([A-Z_]+)` \| ([^|]*) \|", (ROOT / "docs" / "operations.md").read_text(), re.MULTILINE
+        )
+        written = {name.lower(): default.strip("`") for name, default in table}
+        defaults = Settings()
+        assert written.keys() == {field.name for field in dataclasses.fields(Settings)}
+        for name in ("workers", "log_level", "log_format", "liveness_port", "metrics_port", "pod_namespace"):
+            assert written[name] == str(getattr(defaults, name))
+        assert written["scrape_timeout"] == format_duration(defaults.scrape_timeout)
+        assert written["leader_election"] == str(defaults.leader_election).lower()
+
+
+def blocks_of(paper: Path, language: str) -> list[str]:
+    """Return the fenced blocks of one language that show ModelDeployments."""
+    blocks = re.findall(rf"^```{language}\n(.*?)^```$", paper.read_text(), re.MULTILINE | re.DOTALL)
+    return [block for block in blocks if "kind: ModelDeployment\nmetadata" in block]
+
+
+def desired_of(body: dict) -> Desired:
+    metadata = {"namespace": "risk", "uid": "0", "generation": 1} | body["metadata"]
+    return make_desired(body | {"metadata": metadata}, "bcdfghjklm")
