@@ -7,6 +7,7 @@ from pydantic import Field
 
 from serinus import contract
 from serinus.api.reserved import SessionAffinity
+from serinus.api.schema import written
 from serinus.api.wire import Loose, Name, Rule, Ruled, Strings, Wire
 
 URI_PATTERN = r"^((s3|gs|az|https|hf|oci|pvc)://|models:/).+"
@@ -190,7 +191,7 @@ class Service(Wire):
 
     name: Name | None = None
     """Its name; the object's name if absent. -stable and -canary are appended for the other two."""
-    port: Port = 80
+    port: Annotated[Port, Field(json_schema_extra=written(80))] = 80
     """Port that clients use."""
     target_port: PortOrName | None = None
     """Port of the pods, by number or name; the preset's if absent."""
@@ -258,7 +259,7 @@ class Traffic(Wire):
         ),
     )
 
-    split: Literal["Replicas", "Gateway"] = "Replicas"
+    split: Annotated[Literal["Replicas", "Gateway"], Field(json_schema_extra=written("Replicas"))] = "Replicas"
     """Replicas: by the number of pods, no dependency. Gateway: by weights in a Gateway API route."""
     gateway: Gateway | None = None
     """Where the weights are, with split: Gateway."""

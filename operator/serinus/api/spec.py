@@ -7,6 +7,7 @@ from pydantic import Field
 from serinus.api.analysis import Analysis, Rate
 from serinus.api.reserved import Dependencies, Hooks, Notifications, OnDrift, Variants
 from serinus.api.rollout import Rollout, RolloutSettings
+from serinus.api.schema import written
 from serinus.api.serving import Model, Service, Template, Traffic
 from serinus.api.wire import Duration, Name, Percent, Wire
 
@@ -14,17 +15,17 @@ from serinus.api.wire import Duration, Name, Percent, Wire
 class ModelDeploymentSpec(Wire):
     """What to serve, how traffic is split, how a new revision gets out."""
 
-    replicas: Annotated[int, Field(ge=0, le=2147483647)] = 1
+    replicas: Annotated[int, Field(ge=0, le=2147483647, json_schema_extra={"format": "int32", **written(1)})] = 1
     """Size of the serving side; written through /scale by an autoscaler."""
-    runtime: Literal["generic", "mlserver"] = "generic"
+    runtime: Annotated[Literal["generic", "mlserver"], Field(json_schema_extra=written("generic"))] = "generic"
     """A preset: ports, probes, protocol, metric names."""
     model: Model | None = None
     """The model; an image alone is enough."""
     template: Template
     """The pods that serve."""
-    service: Service = Field(default_factory=Service)
+    service: Annotated[Service, Field(default_factory=Service, json_schema_extra=written({}))]
     """The Service that clients use."""
-    traffic: Traffic = Field(default_factory=Traffic)
+    traffic: Annotated[Traffic, Field(default_factory=Traffic, json_schema_extra=written({}))]
     """How traffic is split between stable and canary."""
     rollout: Rollout | None = None
     """How a new revision gets out."""
