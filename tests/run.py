@@ -26,6 +26,8 @@ class Plan:
 
     start: bool = False
     """Bring the test cluster up before the tests."""
+    ask: bool = False
+    """Say which cluster the kubeconfig names, and ask whether it may be used."""
     left_out: str = ""
     """Why the end-to-end tests cannot run here; empty when they can."""
 
@@ -34,14 +36,15 @@ def plan(*, environment: Mapping[str, str], platform: str, user: int, running: b
     """Decide where the end-to-end tests run.
 
     Args:
-        environment: variables of the process; CLUSTER=current means the cluster of the user's kubeconfig.
+        environment: variables of the process; CLUSTER=current means the cluster of the user's kubeconfig, which is
+            asked about unless YES=1.
         platform: as `sys.platform`.
         user: effective user id; 0 is root.
         running: whether the test cluster is up already.
     """
     match environment.get("CLUSTER", ""):
         case "current":
-            return Plan()
+            return Plan(ask=environment.get("YES") != "1")
         case "":
             pass
         case other:
@@ -92,9 +95,22 @@ def run_tests(arguments: Sequence[str], left_out: str) -> int:
     return int(pytest.main([str(ROOT / "tests"), "-m", "not e2e", *arguments], plugins=[LeftOut(left_out)]))
 
 
+def is_allowed() -> bool:
+    """Say which cluster the kubeconfig names; return whether the person at the terminal lets us use it."""
+    asked = subprocess.run(["kubectl", "config", "current-context"], check=False, capture_output=True, text=True)
+    context = asked.stdout.strip() or "(none)"
+    print(f"CLUSTER=current: the tests install Serinus' CRDs and use a namespace of their own in context {context}.")
+    if not sys.stdin.isatty():
+        print("Nobody is here to be asked: set YES=1 to agree.", file=sys.stderr)
+        return False
+    return input("Go on? [y/N] ").strip().lower() in {"y", "yes"}
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run everything that can run here; return the exit status."""
     todo = plan(environment=os.environ, platform=sys.platform, user=os.geteuid(), running=access.is_up())
+    if todo.ask and not is_allowed():
+        return 2
     try:
         status = (cluster("up") if todo.start else 0) or run_tests(arguments, todo.left_out)
     finally:

@@ -204,6 +204,9 @@ class TestWholeRun:
             pytest.param({}, "linux", 1000, False, False, "needs root", id="no root, no cluster"),
             pytest.param({}, "darwin", 0, False, False, "needs Linux", id="no Linux, no cluster"),
             pytest.param({"CLUSTER": "current"}, "darwin", 501, False, False, "", id="the user's own cluster"),
+            pytest.param(
+                {"CLUSTER": "current"}, "linux", 0, False, False, "", id="nor is another one started beside it"
+            ),
             pytest.param({"CLUSTER": "kind"}, "linux", 0, False, False, "CLUSTER=kind", id="a word that means nothing"),
         ],
     )
@@ -212,6 +215,11 @@ class TestWholeRun:
         assert plan.start is start
         assert left_out in plan.left_out
         assert bool(plan.left_out) is bool(left_out)
+        assert plan.ask is ("CLUSTER" in environment and not left_out)
+
+    def test_a_person_who_said_yes_is_not_asked(self):
+        environment = {"CLUSTER": "current", "YES": "1"}
+        assert not run.plan(environment=environment, platform="linux", user=0, running=False).ask
 
 
 PAPERS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])

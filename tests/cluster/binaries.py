@@ -106,6 +106,11 @@ def cached_path(tool: Tool, go: Go, cache: Path) -> Path:
     return cache / "binaries" / f"{tool.name}-{key(tool, go)}" / tool.name
 
 
+def cached_paths(tools: Iterable[Tool], go: Go, cache: Path) -> dict[str, Path]:
+    """Return name -> where the binary is, or will be."""
+    return {tool.name: cached_path(tool, go, cache) for tool in tools}
+
+
 def build(tool: Tool, go: Go, cache: Path, reporter: Reporter) -> Path:
     """Return the tool's binary, built now unless the cache has it."""
     path = cached_path(tool, go, cache)

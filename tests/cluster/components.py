@@ -56,7 +56,7 @@ def fingerprints(layout: Layout, binaries: Mapping[str, Path]) -> dict[str, str]
     for daemon in every(layout):
         binary = binaries.get(Path(daemon.argv[0]).name)
         files = {str(path): content for path, content in daemon.files.items()}
-        found[daemon.name] = _digest([binary.parent.name if binary else "", daemon.argv, files])
+        found[daemon.name] = _digest([binary.parent.name if binary else None, daemon.argv, files])
     return {**found, "objects": _digest(objects.make_all()), "kubectl": _digest(binaries["kubectl"].parent.name)}
 
 

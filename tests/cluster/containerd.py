@@ -55,7 +55,7 @@ def daemon(layout: Layout) -> Daemon:
     )
     return Daemon(
         name="containerd",
-        argv=(find("containerd"), "--config", str(config)),
+        argv=("containerd", "--config", str(config)),
         files={config: content, network: json.dumps(make_network(layout), indent=2)},
     )
 

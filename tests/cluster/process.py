@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cluster import packages
 from cluster.commands import SYSTEM_PATH
 from cluster.errors import HarnessError
 from cluster.paths import Layout
@@ -22,6 +23,7 @@ class Daemon:
 
     name: str
     argv: tuple[str, ...]
+    """The first word is a path, or the name of a system command."""
     files: Mapping[Path, str] = field(default_factory=dict)
     """Configuration files with their content; part of the fingerprint."""
 
@@ -35,7 +37,7 @@ def start(daemon: Daemon, layout: Layout) -> str:
     log.parent.mkdir(parents=True, exist_ok=True)
     # posix_spawn and not Popen: the process outlives us, and nobody will wait for a Popen object.
     pid = os.posix_spawn(
-        daemon.argv[0],
+        packages.find(daemon.argv[0]),
         daemon.argv,
         {"PATH": SYSTEM_PATH, "HOME": str(Path.home()), "LANG": "C.UTF-8"},
         file_actions=[

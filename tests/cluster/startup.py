@@ -39,10 +39,13 @@ def bring_up(layout: Layout, reporter: Reporter) -> None:
     """
     preflight.require_linux_and_root()
     preflight.require_no_other_node(layout)
-    built = prepare(layout, reporter)
-    wanted = components.fingerprints(layout, built)
+    go = toolchain.ensure(layout.cache, reporter)
+    wanted = components.fingerprints(layout, binaries.cached_paths(binaries.CLUSTER_TOOLS, go, layout.cache))
+    # Compared before anything is built: a cluster that is in the way should not be news after 20 minutes.
     if reuse(layout, wanted, reporter):
         return
+    install_packages(reporter)
+    built = binaries.build_all(binaries.CLUSTER_TOOLS, go, layout.cache, reporter)
     if layout.state.exists():
         with reporter.step("leftovers", "removing what an earlier cluster left"):
             teardown.tear_down(layout)
@@ -54,13 +57,11 @@ def bring_up(layout: Layout, reporter: Reporter) -> None:
     record.write(layout, record.Record(fingerprints=wanted, started_at=now, checkout=checkout))
 
 
-def prepare(layout: Layout, reporter: Reporter) -> dict[str, Path]:
-    """Install and build what is missing. Returns the binaries by name."""
+def install_packages(reporter: Reporter) -> None:
+    """Install the system packages that are missing."""
     if lacking := packages.missing():
         with reporter.step("packages", f"installing {', '.join(lacking)}", key="apt"):
             packages.install(lacking)
-    go = toolchain.ensure(layout.cache, reporter)
-    return binaries.build_all(binaries.CLUSTER_TOOLS, go, layout.cache, reporter)
 
 
 def reuse(layout: Layout, wanted: Mapping[str, str], reporter: Reporter) -> bool:

@@ -70,7 +70,7 @@ class FakePods:
                 "kind": "Pod",
                 "metadata": {
                     "namespace": metadata["namespace"],
-                    "name": f"{metadata['name']}-{self._born:04d}",
+                    "name": f"{metadata['name']}-6d5f8c7b9-{self._born:05d}",
                     "labels": dict(template.get("metadata", {}).get("labels") or {}),
                     "annotations": dict(template.get("metadata", {}).get("annotations") or {}),
                     "ownerReferences": [

@@ -17,7 +17,7 @@ from cluster.images.oci import Layer, architecture
 from cluster.packages import find
 from cluster.progress import Reporter
 
-# libstdc++6: NumPy, SciPy and gRPC are linked against it. busybox: a shell for `kubectl exec`.
+# libstdc++6: NumPy, SciPy and gRPC are linked against it. busybox: a shell for `kubectl exec` (its wget has no -T).
 PACKAGES = ("python3", "busybox-static", "netbase", "libstdc++6")
 LEFT_OUT = (
     "/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/i18n/*", "/usr/lib/*/gconv/*",
@@ -97,5 +97,5 @@ def _write_glue(target: Path) -> None:
         programs = root / "usr" / "bin"
         programs.mkdir(parents=True)
         for applet in APPLETS:
-            (programs / applet).symlink_to("busybox")
+            (programs / applet).symlink_to("busybox-static")
         write_tar(target, {"/": root})

@@ -51,15 +51,27 @@ def make_layer(path: Path) -> Layer:
     return Layer(path=path, digest=f"sha256:{digest}", size=path.stat().st_size)
 
 
-def write_layout(directory: Path, name: str, layers: Iterable[Layer], config: ImageConfig) -> Path:
-    """Write an image as an OCI image layout into `directory`, replacing what is there. Returns the directory.
+def cached_layout(cache: Path, name: str, layers: Iterable[Layer], config: ImageConfig) -> Path:
+    """Return the OCI image layout (a directory) of this content, written unless the cache has it.
 
     `name` is the whole reference, for example serinus.local/operator:dev.
     """
     ordered = tuple(layers)
-    unfinished = directory.with_name(directory.name + ".writing")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    blobs = unfinished / "blobs" / "sha256"
+    key = hashlib.sha256(repr((name, [layer.digest for layer in ordered], make_config(ordered, config))).encode())
+    directory = cache / "images" / f"{name.rpartition('/')[2].replace(':', '-')}-{key.hexdigest()[:16]}"
+    if not directory.exists():
+        unfinished = directory.with_name(f"{directory.name}.{os.getpid()}.writing")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        _write_layout(unfinished, name, ordered, config)
+        try:
+            unfinished.replace(directory)
+        except OSError:  # another process was faster with the same content
+            shutil.rmtree(unfinished)
+    return directory
+
+
+def _write_layout(directory: Path, name: str, ordered: tuple[Layer, ...], config: ImageConfig) -> None:
+    blobs = directory / "blobs" / "sha256"
     blobs.mkdir(parents=True)
     for layer in ordered:
         _link(layer.path, blobs / layer.digest.removeprefix("sha256:"))
@@ -68,11 +80,8 @@ def write_layout(directory: Path, name: str, layers: Iterable[Layer], config: Im
     manifest = {"schemaVersion": 2, "mediaType": MANIFEST_TYPE, "config": config_blob, "layers": described}
     entry = {**_write_blob(blobs, MANIFEST_TYPE, manifest), "annotations": {NAME_ANNOTATION: name}}
     index = {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": [entry]}
-    (unfinished / "index.json").write_text(json.dumps(index))
-    (unfinished / "oci-layout").write_text(json.dumps({"imageLayoutVersion": "1.0.0"}))
-    shutil.rmtree(directory, ignore_errors=True)
-    unfinished.replace(directory)
-    return directory
+    (directory / "index.json").write_text(json.dumps(index))
+    (directory / "oci-layout").write_text(json.dumps({"imageLayoutVersion": "1.0.0"}))
 
 
 def make_config(layers: tuple[Layer, ...], config: ImageConfig) -> dict[str, object]:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from cluster.images.layers import cached_layer, content_key, write_tar
-from cluster.images.oci import ImageConfig, write_layout
+from cluster.images.oci import ImageConfig, cached_layout
 
 NAME = "serinus.local/pause:1"
 
@@ -12,4 +12,4 @@ def build(program: Path, cache: Path) -> Path:
     """Return the image layout that holds the pause program."""
     sources = {"/pause": program}
     layer = cached_layer(cache, "pause", content_key(sources), lambda target: write_tar(target, sources))
-    return write_layout(cache / "images" / "pause", NAME, [layer], ImageConfig(entrypoint=("/pause",)))
+    return cached_layout(cache, NAME, [layer], ImageConfig(entrypoint=("/pause",)))

@@ -1,6 +1,5 @@
 """Python images: base, packages and source as separate layers, each made again only when its own input changes."""
 
-import hashlib
 import shutil
 import sys
 import tempfile
@@ -10,7 +9,7 @@ from pathlib import Path
 from cluster.commands import run
 from cluster.images import base
 from cluster.images.layers import cached_layer, content_key, walk, write_tar
-from cluster.images.oci import ImageConfig, Layer, write_layout
+from cluster.images.oci import ImageConfig, Layer, cached_layout
 from cluster.paths import Layout
 from cluster.progress import Reporter
 
@@ -57,11 +56,7 @@ def python_image(
     if files:
         layers.append(_source_layer(files, foundation.key, cache))
     config = ImageConfig(entrypoint=tuple(entrypoint), environment={**ENVIRONMENT, **(env or {})}, user=user)
-    reference = image_reference(name)
-    parts = repr((reference, [layer.digest for layer in layers], config))
-    key = hashlib.sha256(parts.encode()).hexdigest()[:16]
-    directory = cache / "images" / f"{reference.rpartition('/')[2].replace(':', '-')}-{key}"
-    return directory if directory.exists() else write_layout(directory, reference, layers, config)
+    return cached_layout(cache, image_reference(name), layers, config)
 
 
 def image_reference(name: str) -> str:
