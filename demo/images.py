@@ -1,6 +1,6 @@
 """The images of the demo and of the end-to-end tests: what goes into each.
 
-The tag of the demo's images is a hash of what went in, so that two checkouts share a cluster without overwriting each
+A tag is a hash of what went in, so that two checkouts share a cluster without overwriting each
 other's images, and a changed source is a changed pod template. Knows files and the harness' image builder; no cluster.
 """
 
@@ -24,7 +24,6 @@ CONSTRAINTS = ROOT / "constraints"
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 MODELS = "/models"
 REQUESTS = "requests.jsonl"
-TOY_SERVER = "toy-server:1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,13 +47,10 @@ def operator_image() -> Image:
     )
 
 
-def toy_server_image() -> Path:
-    """Build the server that fails on request, for the end-to-end tests, and return its image layout.
-
-    Its name is ``TOY_SERVER``: tests write it into manifests before anything is built.
-    """
+def toy_server_image() -> Image:
+    """Build the server that fails on request, for the end-to-end tests."""
     files = {"/app/toy_server.py": DEMO / "toy" / "toy_server.py"}
-    return python_image(TOY_SERVER, CONSTRAINTS / "demo-toy.txt", files, ["python3", "/app/toy_server.py"])
+    return _build("toy-server", CONSTRAINTS / "demo-toy.txt", files, ("python3", "/app/toy_server.py"))
 
 
 def load_image() -> Image:
