@@ -6,6 +6,7 @@ and again beside pytest's closing line.
 """
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -97,6 +98,9 @@ def run_tests(arguments: Sequence[str], left_out: str) -> int:
 
 def is_allowed() -> bool:
     """Say which cluster the kubeconfig names; return whether the person at the terminal lets us use it."""
+    if shutil.which("kubectl") is None:
+        print("CLUSTER=current needs kubectl in PATH.", file=sys.stderr)
+        return False
     asked = subprocess.run(["kubectl", "config", "current-context"], check=False, capture_output=True, text=True)
     context = asked.stdout.strip() or "(none)"
     print(f"CLUSTER=current: the tests install Serinus' CRDs and use a namespace of their own in context {context}.")
