@@ -9,12 +9,25 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic.alias_generators import to_camel
 
+from serinus.api import supported
 from serinus.rollout import machine
 
 DOCS = Path(__file__).parent
 CRDS = DOCS.parent / "crds"
 GENERATED = "<!-- Written by `make docs`. -->\n\n"
+NOT_YET = "Not supported yet."
+REFUSED = {
+    "spec": supported._SPEC,
+    "spec.model": supported._MODEL,
+    "spec.rollout": supported._ROLLOUT,
+    "spec.rollout.steps[]": supported._STEP,
+    "spec.analysis.signals[]": supported._SIGNAL,
+    "spec.traffic": ("gateway", "session_affinity"),
+}
+REFUSED_PATHS = {f"{holder}.{to_camel(name)}" for holder, names in REFUSED.items() for name in names}
+UNREAD_KINDS = ("RolloutPolicy", "ClusterRolloutPolicy")
 KINDS = ("ModelDeployment", "RolloutPolicy", "ClusterRolloutPolicy", "RolloutReport")
 
 
@@ -63,7 +76,9 @@ def fields(schema: dict[str, Any], path: str) -> Iterator[tuple[str, dict[str, A
 
 def row(path: str, field: dict[str, Any]) -> str:
     """Return one line of the table of fields."""
-    words = " ".join(str(field.get("description", "")).split()).replace("|", "\\|")
+    words = " ".join(str(field.get("description", "")).split()).replace("|", "\\|").removesuffix("Reserved.")
+    if any(path == refused or path.startswith((f"{refused}.", f"{refused}[]")) for refused in REFUSED_PATHS):
+        words = f"{words} {NOT_YET}".strip()
     default = f" Default `{field['default']}`." if "default" in field and not isinstance(field["default"], dict) else ""
     return f"| `{path}` | {kind_of(field)} | {words}{default} |\n"
 
@@ -79,7 +94,8 @@ def reference() -> str:
     crds = {crd["spec"]["names"]["kind"]: crd for crd in map(read, sorted(CRDS.glob("*.yaml")))}
     for kind in KINDS:
         schema = crds[kind]["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]
-        page += f"\n## {kind}\n\n| field | type | is |\n|---|---|---|\n"
+        page += f"\n## {kind}\n\n" + (f"{NOT_YET}\n\n" if kind in UNREAD_KINDS else "")
+        page += "| field | type | is |\n|---|---|---|\n"
         page += "".join(
             row(*each) for part in ("spec", "status") if part in schema for each in fields(schema[part], part)
         )
