@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 
 from serinus.cluster.kinds import LEASE, Manifest
 from serinus.cluster.protocol import ClusterApi
+from serinus.controller.pause import pause
 from serinus.errors import AlreadyExists, ClusterError, Conflict
 
 logger = logging.getLogger(__name__)
@@ -81,17 +82,18 @@ class LeaseElector:
             if await self._attempt_in_thread():
                 logger.info("%s holds the Lease %s/%s and acts", self.identity, self.namespace, LEASE_NAME)
                 return True
-            await _pause(stop)
+            await pause(stop, RETRY_SECONDS)
         return False
 
-    async def hold(self, stop: asyncio.Event) -> bool:
-        """Renew until ``stop`` is set (True) or the Lease is lost (False)."""
-        while not stop.is_set():
-            await _pause(stop)
+    async def hold(self, over: asyncio.Event) -> bool:
+        """Renew until ``over`` is set (True) or the Lease is lost (False)."""
+        while True:
+            await pause(over, RETRY_SECONDS)
+            if over.is_set():
+                return True
             if not await self._attempt_in_thread() and not self.may_write():
                 logger.error("the Lease %s/%s is lost; another replica acts now", self.namespace, LEASE_NAME)
                 return False
-        return True
 
     async def _attempt_in_thread(self) -> bool:
         try:
@@ -122,13 +124,3 @@ class LeaseElector:
         if before.get("holderIdentity") != self.identity:
             spec = {**spec, "acquireTime": at, "leaseTransitions": int(before.get("leaseTransitions") or 0) + 1}
         self.cluster.replace({**lease, "spec": {**before, **spec}})
-
-
-async def _pause(stop: asyncio.Event) -> None:
-    """Wait for the next try, or less if ``stop`` is set."""
-    alarm = asyncio.timeout(RETRY_SECONDS)
-    try:
-        async with alarm:
-            await stop.wait()
-    except TimeoutError:
-        return

@@ -1,8 +1,8 @@
 """The work queue: which ModelDeployment is reconciled next, with the semantics of client-go.
 
 A plain state machine over an injected clock: it never sleeps, spawns nothing and does no I/O; ``workers`` drives it.
-A key is in work at most once; what wakes it meanwhile runs it once more afterwards. Not thread-safe: one event loop
-owns it.
+A key is in work at most once; what wakes it meanwhile runs it once more afterwards. One event loop owns it; only the
+three figures at the end may be read from other threads.
 """
 
 import heapq
@@ -121,7 +121,7 @@ class WorkQueue:
     def depth(self) -> int:
         """Count the keys that are due now, in work or not."""
         now = self.now()
-        return len(self._dirty) + sum(1 for waiting in self._waiting.values() if waiting <= now)
+        return len(self._dirty) + sum(1 for waiting in tuple(self._waiting.values()) if waiting <= now)
 
     def oldest_seconds(self) -> float:
         """Return how long the key that has been due longest has waited; 0 if none is due."""

@@ -1,0 +1,59 @@
+"""The command ``serinus``: builds the settings and runs the operator."""
+
+import asyncio
+import logging
+import os
+from importlib.metadata import PackageNotFoundError, version
+
+import click
+
+from serinus.errors import SerinusError
+from serinus.settings import InvalidSettings, Settings
+
+logger = logging.getLogger("serinus")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Roll out models on Kubernetes: canaries judged by evidence, promoted or rolled back by themselves."""
+
+
+@main.command()
+def run() -> None:
+    """Run the operator with the settings of its environment, variables named SERINUS_…, until SIGTERM."""
+    try:
+        settings = Settings.from_environment(os.environ)
+    except InvalidSettings as invalid:
+        raise click.ClickException(str(invalid)) from invalid
+    # Only the operator itself pays for kopf and the mathematics; `serinus version` answers at once.
+    from serinus.controller.logs import set_up_logging  # noqa: PLC0415
+    from serinus.controller.loop import run as run_loop  # noqa: PLC0415
+    from serinus.controller.wiring import make_parts  # noqa: PLC0415
+
+    set_up_logging(settings)
+    logger.info("serinus %s starts", _version())
+    if not settings.prometheus_url:
+        logger.warning("SERINUS_PROMETHEUS_URL is not set: nothing can be measured, so no canary will be promoted")
+    try:
+        asyncio.run(run_loop(make_parts(settings, _version())))
+    except SerinusError as failure:
+        logger.error("%s", failure)
+        raise SystemExit(1) from failure
+
+
+@main.command("version")
+def show_version() -> None:
+    """Print the version."""
+    click.echo(_version())
+
+
+def _version() -> str:
+    try:
+        return version("serinus")
+    except PackageNotFoundError:
+        # In an image the package may lie beside its dependencies without having been installed.
+        return "unknown"
+
+
+if __name__ == "__main__":
+    main()
