@@ -41,8 +41,8 @@ def _path(location: tuple[int | str, ...]) -> str:
 def _sentence(error: ValidationError) -> str:
     found = {}
     for each in error.errors(include_url=False, include_context=False, include_input=False):
-        text = each["msg"].removeprefix("Value error, ")
-        found[_path(each["loc"])] = _SENTENCES.get(each["type"], text[:1].lower() + text[1:])
+        text = _SENTENCES.get(each["type"], each["msg"])
+        found[_path(each["loc"])] = text.removeprefix("Value error, ").replace("Input should", "should")
     shown = [f"{path}: {text}" for path, text in found.items()]
     more = f"; and {len(shown) - MAX_ERRORS_SHOWN} more" if len(shown) > MAX_ERRORS_SHOWN else ""
     return "; ".join(shown[:MAX_ERRORS_SHOWN]) + more

@@ -45,7 +45,9 @@ _KINDS = ("Errors", "Latency", "Query")
 
 def _set(holder: object, path: str, advice: Mapping[str, str]) -> Iterator[str]:
     for attribute, what in advice.items():
-        if getattr(holder, attribute) is not None:
+        value = getattr(holder, attribute)
+        # False and an empty list ask for nothing; a number asks, also when it is zero.
+        if not (value is None or value is False or value == ()):
             alias = type(holder).model_fields[attribute].alias  # type: ignore[attr-defined]
             yield f"{path}.{alias} is not supported yet: {what}"
 
