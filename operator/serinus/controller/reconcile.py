@@ -17,7 +17,6 @@ from serinus.controller.apply import Applier, Settled
 from serinus.controller.cache import WatchCache
 from serinus.controller.candidate import prepare
 from serinus.controller.children import Children
-from serinus.controller.events import EventRecorder
 from serinus.controller.judging import Judge
 from serinus.controller.observe import observe, observe_standing
 from serinus.controller.record import Recorder, old_reports
@@ -31,6 +30,9 @@ CONFIG_POLL = timedelta(seconds=60)
 STALLED_POLL = timedelta(seconds=30)
 """What stalls may be mended outside of the object: a ConfigMap made, a name freed."""
 
+Tell = Callable[[Mapping[str, Any], tuple[Note, ...]], None]
+"""Tells people about an object: Kubernetes Events. Must not fail."""
+
 log = logging.getLogger(__name__)
 
 
@@ -43,13 +45,13 @@ class Reconciler:
         cluster: ClusterApi,
         cache: WatchCache,
         judge: Judge,
-        events: EventRecorder,
+        tell: Tell,
         clock: Callable[[], datetime],
     ) -> None:
         self._cluster = cluster
         self._cache = cache
         self._judge = judge
-        self._events = events
+        self._publish = tell
         self._clock = clock
         self._settled = Settled()
 
@@ -107,4 +109,4 @@ class Reconciler:
         for note in notes:
             level = logging.WARNING if note.warning else logging.INFO
             log.log(level, "%s: %s", note.reason, note.message, extra=place)
-        self._events.record(body, notes)
+        self._publish(body, notes)

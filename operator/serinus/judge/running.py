@@ -49,7 +49,6 @@ class Running:
         """Return plain JSON values; ``from_wire`` gives back an equal state."""
         wire: dict[str, object] = {
             "version": WIRE_VERSION,
-            "at": self.at.astimezone(UTC).isoformat() if self.at else None,
             "ticks": self.ticks,
             "step": self.step,
             "ticksInStep": self.ticks_in_step,
@@ -57,6 +56,8 @@ class Running:
             "rates": {name: _rate_to_wire(state) for name, state in self.rates.items()},
             "values": {name: _value_to_wire(state) for name, state in self.values.items()},
         }
+        if self.at:  # absent, not null: a merge patch would read null as "remove"
+            wire["at"] = self.at.astimezone(UTC).isoformat()
         if self.rolled_back:
             wire["rolledBack"] = {"reason": self.rolled_back.reason, "because": self.rolled_back.because}
         return wire
@@ -71,7 +72,7 @@ class Running:
         if not wire:
             return Running()
         try:
-            return _running(cast("Mapping[str, object]", wire))
+            return _running(wire)
         except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
             raise BrokenInvariant(f"the judge's running numbers cannot be read: {error!r}") from error
 
@@ -79,7 +80,7 @@ class Running:
 def _running(wire: Mapping[str, object]) -> Running:
     if wire["version"] != WIRE_VERSION:
         raise ValueError(f"version {wire['version']}")
-    at = wire["at"]
+    at = wire.get("at")
     back = cast("Mapping[str, str] | None", wire.get("rolledBack"))
     rates = cast("Mapping[str, Mapping[str, Numbers]]", wire["rates"])
     values = cast("Mapping[str, Mapping[str, Numbers]]", wire["values"])

@@ -112,12 +112,10 @@ def _reject(trigger: Trigger) -> Callable[[Progress, World], Progress]:
 
 
 def _pods_ready(progress: Progress, world: World) -> Progress:
-    """Put a step's weight in force; a step of 100 % is the promotion itself."""
+    """Put a step's weight in force."""
     canary = _canary(progress)
-    step = steps.current_step(world.plan, canary)
-    if step.weight >= steps.FULL:
-        return _promote(progress, world)
-    ready = replace(canary, state=CanaryState.ANALYSING, weight=step.weight, ready_since=world.now)
+    weight = steps.current_step(world.plan, canary).weight
+    ready = replace(canary, state=CanaryState.ANALYSING, weight=weight, ready_since=world.now)
     return replace(progress, canary=ready)
 
 

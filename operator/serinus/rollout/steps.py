@@ -2,10 +2,9 @@
 
 import math
 
-from serinus.rollout.types import Canary, RolloutPlan, Step, StepKind
+from serinus.rollout.types import Canary, RolloutPlan, Step
 
 FULL = 100
-_STRAIGHT = Step(kind=StepKind.WEIGHT, weight=FULL)
 
 
 def canary_replicas(replicas: int, weight: int) -> int:
@@ -36,18 +35,18 @@ def unreachable_steps(plan: RolloutPlan, replicas: int) -> tuple[tuple[int, int,
 
 
 def current_step(plan: RolloutPlan, canary: Canary) -> Step:
-    """Return the step that an attempt is in; a plan without steps goes straight to promotion."""
-    return plan.steps[min(canary.step, len(plan.steps) - 1)] if plan.steps else _STRAIGHT
+    """Return the step that an attempt is in."""
+    return plan.steps[canary.step]
 
 
 def is_last(plan: RolloutPlan, index: int) -> bool:
-    """Tell whether nothing but promotion follows a step; a next step of 100 % is the promotion itself."""
-    return index + 1 >= len(plan.steps) or plan.steps[index + 1].weight >= FULL
+    """Tell whether nothing but promotion follows a step."""
+    return index + 1 >= len(plan.steps)
 
 
 def next_weight(plan: RolloutPlan, index: int) -> int:
     """Return the next larger weight after a step, 100 when promotion follows: what a proof has to be good for."""
-    here = plan.steps[min(index, len(plan.steps) - 1)].weight if plan.steps else FULL
+    here = plan.steps[index].weight
     return next((step.weight for step in plan.steps[index + 1 :] if step.weight > here), FULL)
 
 

@@ -1,0 +1,68 @@
+"""Kill the operator at every single write of a rollout: the end is the same, and nothing is decided twice."""
+
+from typing import Any
+
+import pytest
+
+from serinus.cluster.kinds import DEPLOYMENT
+from support.world import World, model_deployment
+
+ROLLOUT = {"steps": [{"weight": 25}, {"weight": 50}], "keepOld": "5s", "maxWait": "5m"}
+
+
+class Killed(BaseException):
+    """The process is gone: nothing of it may catch this."""
+
+
+def rollout(*, crash_at: int | None, after: bool, bad: bool) -> World:
+    """Run one rollout to its end; the operator dies at its n-th write, before or after it took effect."""
+    world = World()
+    world.apply(model_deployment(rollout=ROLLOUT))
+    world.run(3)
+    world.cluster.writes.clear()
+    world.apply(model_deployment("model:2", rollout=ROLLOUT))
+    if crash_at is not None:
+        world.cluster.fail_at(crash_at, Killed(), after=after)
+    for _ in range(120):
+        if world.status()["phase"] in {"Stable", "Rejected"} and world.reports() and not world.status().get("retiring"):
+            break
+        try:
+            if bad and (canary := world.status().get("canary")):
+                world.error_share[canary["revision"]] = 0.2
+            world.step()
+        except Killed:
+            world.restart()
+    return world
+
+
+def end_of(world: World) -> dict[str, Any]:
+    """Return what people see at the end, without times."""
+    status = world.status()
+    return {
+        "phase": status["phase"],
+        "stable": status["stable"]["revision"],
+        "rejected": [(each["revision"], each["attempt"], each["reason"]) for each in status.get("rejected", [])],
+        "selected": world.selected(),
+        "scale": {each["metadata"]["name"]: each["spec"]["replicas"] for each in world.cluster.list(DEPLOYMENT, "")},
+        "reports": [
+            (each["metadata"]["name"], (each["status"].get("outcome") or {}).get("result")) for each in world.reports()
+        ],
+        "steps": [
+            (each["action"], each["step"])
+            for report in world.reports()
+            for each in report["status"].get("decisions", [])
+            if each["action"] in {"StepPassed", "AllPassed", "Failed"}
+        ],
+    }
+
+
+@pytest.mark.parametrize("bad", [False, True], ids=["promoted", "rolled back"])
+@pytest.mark.parametrize("after", [False, True], ids=["before the write", "after the write"])
+def test_a_crash_at_any_write_changes_nothing_about_the_end(bad: bool, after: bool) -> None:
+    undisturbed = rollout(crash_at=None, after=False, bad=bad)
+    expected = end_of(undisturbed)
+    assert expected["phase"] == ("Rejected" if bad else "Stable")
+    writes = len([each for each in undisturbed.cluster.writes if not each.dry_run])
+    assert writes > 8
+    for number in range(1, writes + 2):
+        assert end_of(rollout(crash_at=number, after=after, bad=bad)) == expected, f"crash at write {number}"

@@ -1,0 +1,232 @@
+"""A whole small world for reconcile tests: API server, pods, users' traffic and Prometheus, moved second by second.
+
+Everything of ours is real; the world around it is imitated, and nothing here waits.
+"""
+
+import contextlib
+import copy
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from serinus import contract
+from serinus.cluster.kinds import DEPLOYMENT, MODEL_DEPLOYMENT, POD, ROLLOUT_REPORT, SERVICE, Manifest
+from serinus.controller.cache import WatchCache
+from serinus.controller.judging import Judge
+from serinus.controller.reconcile import Reconciler
+from serinus.errors import ClusterUnavailable, Conflict, MetricsUnavailable
+from serinus.prometheus.answers import Matrix, Vector
+from serinus.rollout.decide import Note
+from serinus.signals.samples import Sample
+from support.fake_cluster import FakeCluster
+from support.fake_pods import Fault
+
+START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+NAMESPACE = "risk"
+DELAY = timedelta(seconds=1)
+
+
+@dataclass
+class Counters:
+    """What one pod's server has counted, over time."""
+
+    revision: str
+    born: datetime
+    history: list[tuple[datetime, float, float]] = field(default_factory=list)
+
+    def at(self, when: datetime) -> tuple[float, float] | None:
+        found = [(total, bad) for at, total, bad in self.history if at <= when]
+        return found[-1] if found else None
+
+
+class FakePrometheus:
+    """Answers the few forms of queries that signals/ writes, from the pods' counters."""
+
+    def __init__(self) -> None:
+        self.pods: dict[str, Counters] = {}
+        self.down = False
+        self.asked = 0
+
+    def instant(self, query: str, at: datetime) -> Vector:
+        self.asked += 1
+        if self.down:
+            raise MetricsUnavailable("Prometheus does not answer: connection refused; check that it runs")
+        if query.startswith(("(", "changes(", "resets(")):
+            return Vector(samples=())
+        return Vector(samples=tuple(sample for pod in self.pods for sample in self._of_pod(pod, query, at)))
+
+    def matrix(self, query: str, at: datetime) -> Matrix:
+        raise AssertionError(f"no counter was reset, so nothing needs walking: {query}")
+
+    def _of_pod(self, pod: str, query: str, at: datetime) -> list[Sample]:
+        counters = self.pods[pod]
+        values = counters.at(at)
+        labels = {"namespace": NAMESPACE, "pod": pod, "job": "pods", "instance": f"{pod}:8080"}
+        if values is None:
+            return []
+        if "process_start_time_seconds" in query:
+            return [
+                Sample(labels={**labels, "__name__": "up"}, value=1.0),
+                Sample(labels={**labels, "__name__": "process_start_time_seconds"}, value=counters.born.timestamp()),
+            ]
+        total, bad = values
+        series = [("500", bad)] if "5.." in query else [("200", total - bad), ("500", bad)]
+        return [Sample(labels={**labels, "status": code}, value=value) for code, value in series if value > 0]
+
+
+class Told:
+    """Keeps the Events that were told."""
+
+    def __init__(self) -> None:
+        self.notes: list[Note] = []
+
+    def record(self, body: Any, notes: tuple[Note, ...]) -> None:
+        self.notes += notes
+
+    def reasons(self) -> list[str]:
+        return [each.reason for each in self.notes]
+
+
+class World:
+    """A cluster with one operator, users and a Prometheus."""
+
+    def __init__(self, rate: float = 20.0) -> None:
+        self.now = START
+        self.rate = rate
+        self.error_share: dict[str, float] = {}
+        self.cluster = FakeCluster(lambda: self.now)
+        self.prometheus = FakePrometheus()
+        self.told = Told()
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin anew with an empty memory, as a restarted operator does."""
+        self.cache = WatchCache()
+        for kind in (MODEL_DEPLOYMENT, DEPLOYMENT, SERVICE):
+            for obj in self.cluster.list(kind, ""):
+                self.cache.put(obj)
+        self.cluster._subscribers.clear()
+        self.cluster.subscribe(self._event)
+        self.reconciler = Reconciler(
+            cluster=self.cluster,
+            cache=self.cache,
+            judge=Judge(self.prometheus, DELAY),
+            tell=self.told.record,
+            clock=lambda: self.now,
+        )
+
+    def _event(self, type_: str, obj: Manifest) -> None:
+        if obj["kind"] in {"ModelDeployment", "Deployment", "Service"}:
+            self.cache.drop(obj) if type_ == "DELETED" else self.cache.put(obj)
+
+    # --- people -------------------------------------------------------------------------------------------------
+
+    def apply(self, body: Manifest) -> None:
+        held = self.cluster.get(MODEL_DEPLOYMENT, NAMESPACE, body["metadata"]["name"])
+        body = copy.deepcopy(body)
+        if held is not None:
+            body["metadata"]["annotations"] = {
+                **(held["metadata"].get("annotations") or {}),
+                **(body["metadata"].get("annotations") or {}),
+            }
+            body["status"] = held.get("status") or {}
+        self.cluster.put(body)
+
+    def annotate(self, name: str, command: str, value: str) -> None:
+        patch = {"metadata": {"annotations": {f"serinus.dev/{command}": value}}}
+        self.cluster.edit(MODEL_DEPLOYMENT, NAMESPACE, name, patch)
+
+    # --- time ---------------------------------------------------------------------------------------------------
+
+    def reconcile(self, name: str = "fraud") -> timedelta | None:
+        return self.reconciler.reconcile(NAMESPACE, name)
+
+    def run(self, seconds: int, name: str = "fraud") -> None:
+        """Let so many seconds pass; the operator looks each second, as if woken for no reason."""
+        for _ in range(seconds):
+            self.step(name)
+
+    def run_until(self, condition: Any, limit: int = 600, name: str = "fraud") -> int:
+        """Let time pass until something holds; return the seconds it took."""
+        for passed in range(limit):
+            if condition(self):
+                return passed
+            self.step(name)
+        raise AssertionError(f"not within {limit} s; status: {self.status(name)}; told: {self.told.reasons()}")
+
+    def step(self, name: str = "fraud") -> None:
+        self.now += timedelta(seconds=1)
+        self.cluster.settle()
+        self.traffic(name)
+        with contextlib.suppress(Conflict, ClusterUnavailable):  # the queue would come back
+            self.reconcile(name)
+
+    def traffic(self, name: str) -> None:
+        """Send a second of users' requests to the pods that the main Service selects."""
+        service = self.cluster.get(SERVICE, NAMESPACE, name)
+        selector = service["spec"]["selector"] if service else {"none": "none"}
+        chosen = [pod for pod in self.cluster.list(POD, NAMESPACE, selector) if _is_ready(pod)]
+        for pod in self.cluster.list(POD, NAMESPACE):
+            pod_name, revision = pod["metadata"]["name"], pod["metadata"]["labels"][contract.LABEL_REVISION]
+            born = self.now
+            counters = self.prometheus.pods.setdefault(pod_name, Counters(revision=revision, born=born))
+            total, bad = counters.history[-1][1:] if counters.history else (0.0, 0.0)
+            if pod in chosen:
+                total += self.rate / len(chosen)
+                bad += self.rate / len(chosen) * self.error_share.get(revision, 0.0)
+            counters.history.append((self.now, total, bad))
+        for counters in self.prometheus.pods.values():
+            counters.history[:] = counters.history[-700:]
+
+    # --- looking ------------------------------------------------------------------------------------------------
+
+    def body(self, name: str = "fraud") -> Manifest:
+        found = self.cluster.get(MODEL_DEPLOYMENT, NAMESPACE, name)
+        assert found is not None
+        return found
+
+    def status(self, name: str = "fraud") -> dict[str, Any]:
+        return self.body(name).get("status") or {}
+
+    def condition(self, type_: str, name: str = "fraud") -> dict[str, Any]:
+        return next((each for each in self.status(name).get("conditions", []) if each["type"] == type_), {})
+
+    def reports(self) -> list[Manifest]:
+        return self.cluster.list(ROLLOUT_REPORT, NAMESPACE)
+
+    def selected(self, name: str = "fraud") -> str | None:
+        """Return the revision that the main Service selects, None for all."""
+        service = self.cluster.get(SERVICE, NAMESPACE, name)
+        assert service is not None
+        return service["spec"]["selector"].get(contract.LABEL_REVISION)
+
+    def pods_of(self, revision: str) -> list[str]:
+        pods = self.cluster.list(POD, NAMESPACE, {contract.LABEL_REVISION: revision})
+        return sorted(pod["metadata"]["uid"] for pod in pods)
+
+    def fail(self, revision: str, fault: Fault) -> None:
+        self.cluster.pods.faults[revision] = fault
+
+
+def _is_ready(pod: Manifest) -> bool:
+    conditions = (pod.get("status") or {}).get("conditions") or ()
+    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+
+
+def model_deployment(image: str = "model:1", *, name: str = "fraud", **spec: Any) -> Manifest:
+    """Return a small ModelDeployment with quick ticks; keywords replace fields of its spec."""
+    return {
+        "apiVersion": contract.API_VERSION,
+        "kind": "ModelDeployment",
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "spec": {
+            "replicas": 3,
+            "runtime": "generic",
+            "template": {"spec": {"containers": [{"name": "model", "image": image}]}},
+            "service": {"port": 80},
+            "traffic": {"split": "Replicas"},
+            "rollout": {"steps": [{"weight": 25, "atLeast": "10s"}, {"weight": 50}], "maxWait": "10m"},
+            "analysis": {"interval": "5s"},
+            **spec,
+        },
+    }
