@@ -17,6 +17,7 @@ import run
 from serinus import contract
 from serinus.api.parse import make_desired
 from serinus.api.quantities import format_duration
+from serinus.controller.telemetry import Telemetry
 from serinus.rollout import steps
 from serinus.rollout.types import Desired
 from serinus.settings import Settings
@@ -311,6 +312,27 @@ class TestPapers:
             assert written[name] == str(getattr(defaults, name))
         assert written["scrape_timeout"] == format_duration(defaults.scrape_timeout)
         assert written["leader_election"] == str(defaults.leader_election).lower()
+
+    def test_the_rights_shown_are_those_that_the_chart_gives(self):
+        template = (ROOT / "charts" / "serinus" / "templates" / "_rules.tpl").read_text()
+        rules = yaml.safe_load(re.sub(r"{{.*?}}", "", template, flags=re.DOTALL))
+        given = {resource: rule["verbs"] for rule in rules for resource in rule["resources"]}
+        text = (ROOT / "docs" / "operations.md").read_text().split("## Rights")[1].split("\n## ")[0]
+        shown = {
+            kind: verbs.split(", ")
+            for kind, verbs in re.findall(r"^\| `([a-z/]+)` \| ([a-z, ]+) \|", text, re.MULTILINE)
+        }
+        assert shown == given
+
+    def test_the_metrics_shown_exist(self):
+        registry = Telemetry().registry
+        exported = {family.name for family in registry.collect()} | {
+            f"{family.name}_total" for family in registry.collect()
+        }
+        text = (ROOT / "docs" / "operations.md").read_text()
+        shown = set(re.findall(r"^\| `(serinus_[a-z_]+)` \|", text, re.MULTILINE))
+        assert shown
+        assert shown <= exported
 
 
 def blocks_of(paper: Path, language: str) -> list[str]:
