@@ -1,4 +1,4 @@
-"""The rates of a rollout that every signal's process needs: thresholds, shares, starts. Derived from the frozen plan."""
+"""What every signal's process is run with: thresholds, steps, weights to prove. Derived from the frozen plan alone."""
 
 from dataclasses import dataclass
 from math import sqrt

@@ -5,7 +5,7 @@ may leave room for a large excess, ``unacceptable / w``, and needs few requests.
 every weight, because each proof is run from the first tick on.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from serinus.stats import margin_test
 from serinus.stats.counts import Counts
@@ -18,7 +18,7 @@ MAX_PROOFS = 10
 class Exposure:
     """Stable's past and the proofs by next weight in percent, ascending; the last is for 100."""
 
-    history: History = History()
+    history: History = field(default_factory=History)
     proofs: tuple[tuple[int, Proof], ...] = ()
 
     def safety(self, next_weight: int) -> float:
@@ -26,7 +26,11 @@ class Exposure:
 
         For a weight that has no proof of its own, the one of the next larger weight stands: it disproves more.
         """
-        return self._nearest(next_weight).value
+        return self.proof(next_weight).value
+
+    def proof(self, weight: int) -> Proof:
+        """Return the proof for a weight, or for the next larger one."""
+        return next((proof for known, proof in self.proofs if known >= weight), Proof())
 
     def plus(self, counts: Counts, *, unacceptable: float, next_weight: int, tracked: tuple[int, ...]) -> "Exposure":
         """Add a tick that compares.
@@ -38,7 +42,7 @@ class Exposure:
             tracked: weights to keep proofs for from the first tick on, with 100.
         """
         known = dict(self.proofs) or {weight: Proof() for weight in tracked}
-        known[next_weight] = self._nearest(next_weight)
+        known[next_weight] = self.proof(next_weight)
         while len(known) > MAX_PROOFS:
             del known[min(weight for weight in known if weight not in (next_weight, 100))]
         advanced = tuple(
@@ -46,9 +50,6 @@ class Exposure:
             for weight in sorted(known)
         )
         return Exposure(history=self.history.plus(counts), proofs=advanced)
-
-    def _nearest(self, weight: int) -> Proof:
-        return next((proof for known, proof in self.proofs if known >= weight), Proof())
 
 
 def excess_at(unacceptable: float, weight: int) -> float:

@@ -28,9 +28,9 @@ class RateState:
     """A signal that counts: Errors, Latency above a bound."""
 
     process: Process = field(default_factory=lambda: Process(capital=count_process.fresh()))
-    difference: RiskDifference = RiskDifference()
-    exposure: Exposure = Exposure()
-    counts: Counts = Counts()
+    difference: RiskDifference = field(default_factory=RiskDifference)
+    exposure: Exposure = field(default_factory=Exposure)
+    counts: Counts = field(default_factory=Counts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,7 @@ class ValueState:
     """A signal that is a number against bounds: Query."""
 
     process: Process = field(default_factory=lambda: Process(capital=breaches.fresh()))
-    share: BreachShare = BreachShare()
+    share: BreachShare = field(default_factory=BreachShare)
     value: float | None = None
     """The newest value."""
 

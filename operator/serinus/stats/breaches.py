@@ -9,10 +9,15 @@ from math import sqrt
 import numpy as np
 
 from serinus.stats.capital import Capital, Law, bet, cap_per_tick, settle
+from serinus.stats.starts import PLANNED_TICKS
 
 TOLERATED_SHARE = 0.1
 ALTERNATIVE_SHARES = (0.25, 0.5, 0.85)
 HALF_LIFE_TICKS = 10.0
+# Weight steps change nothing for a value, so what is not bet at first is spread over the planned ticks. With this
+# much at first, two ticks of steady breaches are enough.
+FIRST_TICK = 0.85
+LATER_TICKS = 0.15
 
 _DECAY = 0.5 ** (1.0 / HALF_LIFE_TICKS)
 _ALTERNATIVES = np.array(ALTERNATIVE_SHARES)
@@ -29,6 +34,13 @@ _LAW = Law(
 def fresh() -> Capital:
     """Return the capital before the first tick: all cash."""
     return Capital(parts=(0.0,) * len(ALTERNATIVE_SHARES))
+
+
+def start_mass(ticks_before: int) -> float:
+    """Return the share of the initial capital that is newly bet at a tick."""
+    if ticks_before == 0:
+        return FIRST_TICK
+    return LATER_TICKS / PLANNED_TICKS if ticks_before <= PLANNED_TICKS else 0.0
 
 
 def advance(capital: Capital, breach: bool, *, start: float, threshold: float, confirm_ticks: int = 2) -> Capital:

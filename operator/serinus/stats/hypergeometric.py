@@ -66,7 +66,7 @@ def mode(margins: Margins, odds: float) -> int:
     """Return the most likely outcome at the given odds ratio (>= 1)."""
     product = (margins.canary + 1.0) * (margins.bad + 1.0) * odds
     linear = margins.bad - margins.stable - (margins.canary + margins.bad + 2.0) * odds
-    root = sqrt(linear * linear + 4.0 * (odds - 1.0) * product)
+    root = sqrt(max(linear * linear - 4.0 * (odds - 1.0) * product, 0.0))
     return min(max(int(-2.0 * product / (linear - root)), margins.lowest), margins.highest)
 
 

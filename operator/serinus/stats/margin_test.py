@@ -17,6 +17,7 @@ FIRST_BET = 0.8
 LATER_BET = 0.05
 HALF_LIFE_TICKS = 20.0
 LARGEST_EXCESS = 0.5
+SMALLEST_EXCESS = 1e-6
 
 # A rate below this share of the excess is bet on as this: a bet on zero would lose everything at the first error,
 # and a tenth of the excess costs a tenth of the speed.
@@ -60,8 +61,12 @@ class Proof:
 
 
 def bounded(excess: float) -> float:
-    """Return the excess to disprove: never above a half, for even a first small step must not fail every other time."""
-    return min(excess, LARGEST_EXCESS)
+    """Return the excess to disprove, within what can be proved.
+
+    Never above a half, for even a first small step must not fail every other time; never zero, for no number of
+    requests proves that two rates are equal.
+    """
+    return min(max(excess, SMALLEST_EXCESS), LARGEST_EXCESS)
 
 
 def advance(proof: Proof, counts: Counts, history: History, excess: float) -> Proof:
@@ -100,8 +105,8 @@ def log_factor(counts: Counts, canary_rate: float, stable_rate: float, excess: f
 
 
 def project(
-    canary_total: int,
-    stable_total: int,
+    canary_total: float,
+    stable_total: float,
     *,
     canary_rate: float,
     stable_rate: float,
@@ -137,10 +142,27 @@ def _divergence_slopes(rate: float, point: float) -> tuple[float, float]:
     return (point - rate) / (point * rest), rate / (point * point) + (1.0 - rate) / (rest * rest)
 
 
-def _log_ratio(bad: int, total: int, bet: float, null: float) -> float:
+def _log_ratio(bad: float, total: float, bet: float, null: float) -> float:
     return bad * log(bet / null) + (total - bad) * (log1p(-bet) - log1p(-null))
 
 
 def _grown(part: float, log_growth: float) -> float:
     # Far beyond any threshold money is thrown away rather than overflowing.
     return exp(min(log(part) + log_growth, _LARGEST_LOG)) if part > 0.0 else 0.0
+
+
+def requests_needed(proof: Proof, target: float, rate: float, excess: float, stable_per_canary: float) -> float:
+    """Estimate the canary requests until the proof is there, if the canary is as good as stable; 0 if it is.
+
+    From the expected growth of the capital per request when both sides fail at ``rate`` (in (0, 1)).
+    """
+    missing = log(target) - log(max(proof.value, 1e-300))
+    if missing <= 0.0:
+        return 0.0
+    canary, stable = project(1.0, stable_per_canary, canary_rate=rate, stable_rate=rate, excess=excess)
+    growth = _divergence(rate, canary) + stable_per_canary * _divergence(rate, stable)
+    return missing / growth if growth > 0.0 else float("inf")
+
+
+def _divergence(rate: float, point: float) -> float:
+    return _log_ratio(rate, 1.0, rate, point)

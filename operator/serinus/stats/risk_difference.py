@@ -4,7 +4,7 @@ Ticks are the strata, so that neither a changing base rate nor a changing weight
 all ticks, and with a half-life of 10 ticks for a canary that turned bad late. Knows no margins.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import sqrt
 
 from serinus.stats.counts import Counts
@@ -63,8 +63,8 @@ class Excess:
 class RiskDifference:
     """The excess over all ticks and over the recent ones."""
 
-    overall: Excess = Excess()
-    recent: Excess = Excess()
+    overall: Excess = field(default_factory=Excess)
+    recent: Excess = field(default_factory=Excess)
 
     def plus(self, counts: Counts) -> "RiskDifference":
         """Add one tick; a tick on which one side has no requests changes nothing."""
@@ -73,12 +73,11 @@ class RiskDifference:
         return RiskDifference(overall=self.overall.plus(counts), recent=self.recent.plus(counts, _DECAY))
 
     @property
-    def leading(self) -> Excess:
-        """Return the excess with the larger lower estimate: the one that a practical effect shows in first."""
+    def leads_recently(self) -> bool:
+        """Tell whether the recent ticks show a practical effect more clearly than all ticks do."""
         overall, recent = self.overall.lower, self.recent.lower
-        return self.recent if overall is not None and recent is not None and recent > overall else self.overall
+        return overall is not None and recent is not None and recent > overall
 
     def exceeds(self, margin: float) -> bool:
-        """Tell whether a lower estimate of the excess is at least the margin (a share)."""
-        lower = self.leading.lower
-        return lower is not None and lower >= margin
+        """Tell whether one of the two lower estimates of the excess is at least the margin (a share)."""
+        return any(each.lower is not None and each.lower >= margin for each in (self.overall, self.recent))
