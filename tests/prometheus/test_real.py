@@ -1,0 +1,173 @@
+"""Our queries on a real Prometheus: it understands them, and the small one in ``support.tsdb`` answers the same.
+
+Runs when SERINUS_TEST_PROMETHEUS names a ``prometheus`` binary. Samples of the past are pushed in over OTLP, so that no
+test waits for a scrape.
+"""
+
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import requests
+
+from serinus.errors import BadQuery, MetricsUnavailable
+from serinus.prometheus.client import Prometheus
+from serinus.prometheus.reader import Reader
+from serinus.signals import queries
+from serinus.signals.presets import preset
+from serinus.signals.scope import Scope
+from serinus.signals.selectors import parse_selector
+from support import traffic
+from support.traffic import InProcess, Pod, Process, Request
+from support.tsdb import Tsdb
+
+BINARY = os.environ.get("SERINUS_TEST_PROMETHEUS", "")
+pytestmark = pytest.mark.skipif(not BINARY, reason="SERINUS_TEST_PROMETHEUS names no prometheus binary")
+
+CANARY, STABLE = "fraud-bcdfghjklm", "fraud-zzxxwwvvtt"
+SCOPE = Scope(namespace="risk", canary=CANARY, stable=STABLE, model="fraud")
+GENERIC = preset("generic").bound_to("fraud")
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[str]:
+    """Run a Prometheus on a free loopback port."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    (folder / "prometheus.yml").write_text("storage: {tsdb: {out_of_order_time_window: 2h}}\n")
+    flags = ["--config.file=prometheus.yml", "--storage.tsdb.path=data", f"--web.listen-address={address}"]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen([BINARY, *flags, "--web.enable-otlp-receiver"], cwd=folder, stderr=log, stdout=log)
+    try:
+        deadline = time.monotonic() + 30
+        while not _ready(address):
+            assert process.poll() is None, (folder / "log").read_text()
+            assert time.monotonic() < deadline, (folder / "log").read_text()
+            time.sleep(0.05)
+        yield f"http://{address}"
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def _ready(address: str) -> bool:
+    try:
+        return requests.get(f"http://{address}/-/ready", timeout=2).ok
+    except requests.ConnectionError:
+        return False
+
+
+def push(url: str, tsdb: Tsdb) -> None:
+    """Store all samples with their own times."""
+    metrics = []
+    for key, points in tsdb.series.items():
+        labels = dict(key)
+        name = labels.pop("__name__")
+        attributes = [{"key": label, "value": {"stringValue": value}} for label, value in labels.items()]
+        data = [{"attributes": attributes, "timeUnixNano": str(t * 1_000_000), "asDouble": v} for t, v in points]
+        metrics.append({"name": name, "gauge": {"dataPoints": data}})
+    body = {"resourceMetrics": [{"resource": {"attributes": []}, "scopeMetrics": [{"metrics": metrics}]}]}
+    answer = requests.post(f"{url}/api/v1/otlp/v1/metrics", json=body, timeout=20)
+    assert answer.status_code == 200, answer.text
+
+
+def busy(start: float, end: float, bad_every: int) -> list[Request]:
+    n = int((end - start) * 10)
+    statuses = [500 if i % bad_every == 0 else 200 for i in range(n)]
+    return [Request(at=start + (i + 0.5) / 10, status=s, seconds=0.02 * (i % 20)) for i, s in enumerate(statuses)]
+
+
+def scrapes(start: int, end: int, *, but: range = range(0)) -> list[float]:
+    return [at + 0.25 for at in range(start, end) if at not in but]
+
+
+def life(start: float, end: float, bad_every: int) -> Process:
+    return Process(start=start, end=end, requests=busy(start, min(end, 130), bad_every))
+
+
+PODS = [
+    Pod(
+        name=f"{CANARY}-5f7c9d-abcde",
+        processes=[life(-30, 18, 3), life(21, 55, 4), life(57, 999, 5)],
+        scrapes=scrapes(-30, 130),
+    ),
+    Pod(name=f"{CANARY}-5f7c9d-fghij", processes=[life(33, 72, 7)], scrapes=scrapes(33, 90)),
+    Pod(name=f"{STABLE}-66b9c-klmno", processes=[life(-5000, 999, 500)], scrapes=scrapes(-100, 130, but=range(40, 80))),
+    Pod(name="other-66b9c-klmno", processes=[life(-50, 999, 500)], scrapes=scrapes(-50, 130)),
+]
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Prometheus, InProcess]]:
+    patch = pytest.MonkeyPatch()
+    patch.setattr(traffic, "EPOCH", int(time.time()) // 30 * 30 - 600)  # Prometheus takes samples of the last hour
+    tsdb = Tsdb()
+    for pod in PODS:
+        pod.scrape_into(tsdb)
+    with running(tmp_path_factory.mktemp("prometheus")) as url, Prometheus(url) as prometheus:
+        push(url, tsdb)
+        yield prometheus, InProcess(tsdb)
+    patch.undo()
+
+
+BLOCKS = [(0, 10), (10, 20), (20, 30), (30, 60), (60, 70), (70, 120)]
+
+
+@pytest.mark.parametrize(("start", "end"), BLOCKS)
+def test_the_real_one_answers_like_the_small_one(both: tuple[Prometheus, InProcess], start: int, end: int) -> None:
+    real, small = both
+    known = len(small.asked)
+    told = []
+    for asks in both:
+        reader = Reader(asks, SCOPE, traffic.moment(start), traffic.moment(end))
+        told.append((reader.rates(GENERIC.errors.total, GENERIC.errors.bad), reader.slow(GENERIC.latency, 0.2)))
+    assert told[0] == told[1]
+    assert told[0][0].by_pod
+    for query, at in small.asked[known:]:
+        if query.endswith("]"):
+            assert _by_labels(real.matrix(query, at).tracks) == _by_labels(small.matrix(query, at).tracks), query
+        else:
+            assert _by_labels(real.instant(query, at).samples) == _by_labels(small.instant(query, at).samples), query
+
+
+def test_all_blocks_together_are_the_truth(both: tuple[Prometheus, InProcess]) -> None:
+    real, _ = both
+    for pod in PODS[:3]:
+        counts = [
+            Reader(real, SCOPE, traffic.moment(start), traffic.moment(end))
+            .rates(GENERIC.errors.total, GENERIC.errors.bad)
+            .by_pod.get(pod.name, (0, 0))
+            for start, end in BLOCKS
+        ]
+        assert tuple(map(sum, zip(*counts, strict=True))) == pod.truth(0, 120)
+
+
+def test_a_selector_with_every_kind_of_character_is_understood(both: tuple[Prometheus, InProcess]) -> None:
+    value = "".join(map(chr, range(1, 128))) + "ü☃"
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    selector = parse_selector(f'up{{x="{escaped}"}}')
+    assert selector.matchers[0].value == value
+    assert both[0].instant(queries.newest(queries.of_pods((selector,), SCOPE)), datetime.now(UTC)).samples == ()
+
+
+def test_a_wrong_query_is_bad_and_a_stopped_server_unavailable(
+    both: tuple[Prometheus, InProcess], tmp_path: Path
+) -> None:
+    with pytest.raises(BadQuery, match="parse error"):
+        both[0].instant("sum(", datetime.now(UTC))
+    with running(tmp_path) as url:
+        prometheus = Prometheus(url)
+    with prometheus, pytest.raises(MetricsUnavailable):
+        prometheus.instant("up", datetime.now(UTC))
+
+
+def _by_labels(entries):
+    named = {frozenset(each.labels.items()): each for each in entries}
+    return {key: each.points if hasattr(each, "points") else each.value for key, each in named.items()}

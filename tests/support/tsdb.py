@@ -1,0 +1,258 @@
+"""A small Prometheus: stored samples, the part of PromQL that Serinus asks, and the query API over real HTTP.
+
+Its evaluator is compared with a real Prometheus in ``tests/prometheus/test_real.py``.
+"""
+
+import itertools
+import json
+import re
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs
+
+Labels = tuple[tuple[str, str], ...]
+Vector = dict[Labels, float]
+
+
+class Range(dict[Labels, list[tuple[int, float]]]):
+    """A range vector, which may be empty."""
+
+
+TOKEN = re.compile(
+    r'\s*(?:(?P<string>"(?:[^"\\]|\\.)*")|(?P<duration>\d+(?:ms|s|m))(?![a-z0-9])|(?P<number>\d+(?:\.\d+)?)'
+    r"|(?P<name>[a-zA-Z_:][a-zA-Z0-9_:]*)|(?P<mark>=~|!~|!=|[-*>=(){}\[\],]))"
+)
+OVER_TIME = ("last_over_time", "resets", "changes")
+AGGREGATES = ("max", "min", "sum", "count")
+MILLISECONDS = {"ms": 1, "s": 1000, "m": 60_000}
+
+
+class BadData(Exception):
+    """The query is wrong."""
+
+
+class Tsdb:
+    """Series of samples, and PromQL over them."""
+
+    def __init__(self) -> None:
+        self.series = Range()
+
+    def add(self, at: datetime | float, name: str, value: float, **labels: str) -> None:
+        """Store a sample; times must not go back within a series."""
+        seconds = at.timestamp() if isinstance(at, datetime) else at
+        key = tuple(sorted({"__name__": name, **labels}.items()))
+        self.series.setdefault(key, []).append((round(seconds * 1000), float(value)))
+
+    def query(self, text: str, at_seconds: float) -> tuple[str, object]:
+        """Return result type and result, as the API has them."""
+        at = round(at_seconds * 1000)
+        value = _Evaluation(self.series, text, at).value()
+        if isinstance(value, float):
+            return "scalar", [at / 1000, _text(value)]
+        if isinstance(value, Range):
+            tracks = [
+                {"metric": dict(key), "values": [[t / 1000, _text(v)] for t, v in points]}
+                for key, points in value.items()
+            ]
+            return "matrix", tracks
+        return "vector", [{"metric": dict(key), "value": [at / 1000, _text(v)]} for key, v in value.items()]
+
+
+class _Evaluation:
+    """One query at one instant: recursive descent, evaluated while it is read."""
+
+    def __init__(self, series: Range, text: str, at: int) -> None:
+        self.series, self.at = series, at
+        self.tokens: list[tuple[str, str]] = []
+        position = 0
+        while text[position:].strip():
+            match = TOKEN.match(text, position)
+            if match is None:
+                raise BadData(f"unexpected {text[position:]!r}")
+            self.tokens.append((str(match.lastgroup), match.group(str(match.lastgroup))))
+            position = match.end()
+
+    def value(self):
+        result = self.union()
+        if self.tokens:
+            raise BadData(f"too much: {self.tokens}")
+        return result
+
+    def peek(self) -> str:
+        return self.tokens[0][1] if self.tokens else ""
+
+    def take(self, expected: str | None = None) -> str:
+        if not self.tokens or (expected is not None and self.peek() != expected):
+            raise BadData(f"expected {expected}, found {self.peek()!r}")
+        return self.tokens.pop(0)[1]
+
+    def union(self):
+        result = self.comparison()
+        while self.peek() == "or":
+            self.take()
+            other = self.comparison()
+            seen = {_unnamed(key) for key in result}
+            result = result | {key: v for key, v in other.items() if _unnamed(key) not in seen}
+        return result
+
+    def comparison(self):
+        left = self.difference()
+        if self.peek() == ">":
+            self.take()
+            right = self.difference()
+            left = {key: v for key, v in left.items() if v > right}
+        return left
+
+    def difference(self):
+        left = self.product()
+        while self.peek() == "-":
+            self.take()
+            right = {_unnamed(key): v for key, v in self.product().items()}
+            left = {_unnamed(key): v - right[_unnamed(key)] for key, v in left.items() if _unnamed(key) in right}
+        return left
+
+    def product(self):
+        left = self.atom()
+        while self.peek() == "*":
+            self.take()
+            factor = self.atom()
+            left = {_unnamed(key): v * factor for key, v in left.items()}
+        return left
+
+    def atom(self):
+        kind, text = self.tokens[0] if self.tokens else ("end", "")
+        if text == "(":
+            self.take()
+            result = self.union()
+            self.take(")")
+            return result
+        if kind == "number":
+            return float(self.take())
+        following = self.tokens[1][1] if len(self.tokens) > 1 else ""
+        if text in AGGREGATES and following in ("(", "by"):
+            return self.aggregate(self.take())
+        if text in OVER_TIME and following == "(":
+            return self.over_time(self.take())
+        return self.selector()
+
+    def aggregate(self, function: str):
+        by: list[str] = []
+        if self.peek() == "by":
+            self.take()
+            self.take("(")
+            while self.peek() != ")":
+                by.append(self.take())
+                if self.peek() == ",":
+                    self.take()
+            self.take(")")
+        self.take("(")
+        groups: dict[Labels, list[float]] = {}
+        for key, v in self.union().items():
+            groups.setdefault(tuple((n, x) for n, x in key if n in by), []).append(v)
+        self.take(")")
+        how = {"max": max, "min": min, "sum": sum, "count": len}[function]
+        return {key: float(how(values)) for key, values in groups.items()}
+
+    def over_time(self, function: str) -> Vector:
+        self.take("(")
+        tracks = self.selector()
+        self.take(")")
+        values = {key: [v for _, v in points] for key, points in tracks.items()}
+        if function == "last_over_time":
+            return {key: each[-1] for key, each in values.items()}
+        differs = (lambda a, b: b < a) if function == "resets" else (lambda a, b: b != a)
+        return {
+            _unnamed(key): float(sum(differs(a, b) for a, b in itertools.pairwise(each)))
+            for key, each in values.items()
+        }
+
+    def selector(self):
+        wanted: list[tuple[str, str, str]] = []
+        if self.peek() != "{":
+            if not self.tokens or self.tokens[0][0] != "name":
+                raise BadData(f"unexpected {self.peek()!r}")
+            wanted.append(("__name__", "=", self.take()))
+        if self.peek() == "{":
+            self.take()
+            while self.peek() != "}":
+                label, operator, literal = self.take(), self.take(), self.take()
+                wanted.append((label, operator, json.loads(literal)))
+                if self.peek() == ",":
+                    self.take()
+            self.take("}")
+        chosen = {
+            key: points for key, points in self.series.items() if all(_meets(dict(key), *each) for each in wanted)
+        }
+        if self.peek() != "[":
+            return self.cut(chosen, 300_000, 0, last=True)
+        self.take()
+        length = self.duration()
+        self.take("]")
+        offset = 0
+        if self.peek() == "offset":
+            self.take()
+            offset = self.duration()
+        return self.cut(chosen, length, offset, last=False)
+
+    def duration(self) -> int:
+        number, unit = re.fullmatch(r"(\d+)(ms|s|m)", self.take()).groups()
+        return int(number) * MILLISECONDS[unit]
+
+    def cut(self, chosen: dict[Labels, list[tuple[int, float]]], length: int, offset: int, *, last: bool):
+        end = self.at - offset
+        inside = {key: [(t, v) for t, v in points if end - length < t <= end] for key, points in chosen.items()}
+        kept = {key: points for key, points in inside.items() if points}
+        return {key: points[-1][1] for key, points in kept.items()} if last else Range(kept)
+
+
+def _unnamed(key: Labels) -> Labels:
+    return tuple((name, value) for name, value in key if name != "__name__")
+
+
+def _meets(labels: Mapping[str, str], label: str, operator: str, wanted: str) -> bool:
+    found = labels.get(label, "")
+    if operator in ("=", "!="):
+        return (found == wanted) == (operator == "=")
+    return (re.fullmatch(wanted, found) is not None) == (operator == "=~")
+
+
+def _text(value: float) -> str:
+    return {"nan": "NaN", "inf": "+Inf", "-inf": "-Inf"}.get(repr(value), repr(value))
+
+
+@contextmanager
+def served(tsdb: Tsdb) -> Iterator[str]:
+    """Serve the query API on loopback; gives the address."""
+
+    class Api(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+            try:
+                kind, result = tsdb.query(form["query"][0], float(form["time"][0]))
+                status, answer = 200, {"status": "success", "data": {"resultType": kind, "result": result}}
+            except BadData as error:
+                status, answer = 400, {"status": "error", "errorType": "bad_data", "error": str(error)}
+            body = json.dumps(answer).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Api)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
