@@ -1,0 +1,16 @@
+"""What holds for all tests: how hypothesis looks for counter-examples."""
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+# A busy machine is no bug of ours, so nothing fails for being slow. Continuous integration judges each change by the
+# same inputs; on a developer's machine every run looks for new ones.
+settings.register_profile(
+    "serinus",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize="CI" in os.environ,
+    print_blob=True,
+)
+settings.load_profile("serinus")
