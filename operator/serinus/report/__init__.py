@@ -1,0 +1,1 @@
+"""The rollout report as a page for people; not built yet."""
