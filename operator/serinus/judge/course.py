@@ -27,7 +27,7 @@ class Course:
         return sqrt(self.sure)
 
 
-MAX_TRACKED_WEIGHTS = 8
+MAX_TRACKED_WEIGHTS = 6
 
 
 def course_of(plan: RolloutPlan, signal: Signal) -> Course:

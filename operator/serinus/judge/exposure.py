@@ -11,7 +11,7 @@ from serinus.stats import margin_test
 from serinus.stats.counts import Counts
 from serinus.stats.margin_test import History, Proof
 
-MAX_PROOFS = 10
+MAX_PROOFS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

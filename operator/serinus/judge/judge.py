@@ -189,7 +189,7 @@ def _assessment(plan: RolloutPlan, readings: tuple[Reading, ...], after: Running
     ticks_in_step = after.ticks_in_step if after.step == tick.step else 0
     silences = _silences(readings)
     restless = [each for each in readings if each.signal.action is not SignalAction.OBSERVE and not each.calm]
-    waits = [*silences, *map(sentences.obstacle_of_evidence, restless)]
+    waits = [*silences, *map(sentences.obstacle_of_unrest, restless)]
     waits += [sentences.obstacle_of_proof(each) for each in readings if _rolls_back(each) and not each.proven]
     if ticks_in_step < TICKS_PER_STEP:
         waits.append(f"{ticks_in_step} of {TICKS_PER_STEP} ticks of this step carried a comparison")

@@ -52,6 +52,8 @@ class Reading:
     """The practical key: the lower estimate of the effect is as large as the margin."""
     modest: bool
     """The effect is at most half of what would be unacceptable next."""
+    out_of_bounds: bool = False
+    """The value of this very tick is outside its bounds."""
     safety: float | None = None
     """None: the signal needs no proof."""
     more_requests: float = 0.0
@@ -77,8 +79,8 @@ class Reading:
 
     @property
     def calm(self) -> bool:
-        """Tell whether the evidence is less than half the way to a rollback (in logarithms)."""
-        return self.evidence < self.course.near
+        """Tell whether nothing is wrong now and evidence is not half the way to a rollback (in logarithms)."""
+        return self.evidence < self.course.near and not self.out_of_bounds
 
     @property
     def proven(self) -> bool:
@@ -134,6 +136,11 @@ def read_value(
         state=state,
         practical=state.share.lower > TOLERATED_SHARE,
         modest=True,
+        out_of_bounds=(
+            heard is Heard.TOLD
+            and isinstance(measurement, ValueMeasurement)
+            and breaches_bounds(signal, measurement.value)
+        ),
         reason=reason,
         message=message,
     )

@@ -32,8 +32,10 @@ def obstacle_of_proof(reading: Reading) -> str:
     return f"{safety}; about {_about(reading.more_requests)} more canary requests at no worse rate"
 
 
-def obstacle_of_evidence(reading: Reading) -> str:
-    """Say that evidence of harm is in the way."""
+def obstacle_of_unrest(reading: Reading) -> str:
+    """Say that evidence of harm, or a value out of bounds, is in the way."""
+    if reading.out_of_bounds and isinstance(reading.state, ValueState):
+        return f"{reading.signal.name}: {reading.state.value:.6g} is out of bounds now ({_bounds(reading.signal)})"
     return (
         f"{reading.signal.name}: evidence of harm is {_e(reading.evidence)}, "
         f"and nothing is promoted from {_e(reading.course.near)} on"
