@@ -5,6 +5,7 @@ finalizer, status or Event is ever written, and no kopf feature that would write
 """
 
 import asyncio
+import signal
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
@@ -53,7 +54,7 @@ class _NoProgress(kopf.ProgressStorage):
 
 
 async def watch(settings: Settings, intake: Intake, told: Tell, stop: asyncio.Event) -> None:
-    """Watch all kinds until ``stop`` is set or the process is asked to end; takes SIGTERM and SIGINT for itself.
+    """Watch all kinds until ``stop`` is set, which SIGTERM and SIGINT do, too.
 
     Args:
         settings: which namespaces.
@@ -64,15 +65,19 @@ async def watch(settings: Settings, intake: Intake, told: Tell, stop: asyncio.Ev
     Raises:
         Exception: a watch failed for good; whatever kopf gave up with.
     """
-    registry = make_registry(intake, told)
-    await kopf.operator(
-        registry=registry,
+    ours = asyncio.all_tasks()
+    tasks = await kopf.spawn_tasks(
+        registry=make_registry(intake, told),
         settings=make_kopf_settings(),
         standalone=True,
         clusterwide=not settings.namespaces,
         namespaces=settings.namespaces,
         stop_flag=stop,
     )
+    # kopf has taken the signals for itself; ended by one, it waits 5 s for its own task that waits for the flag.
+    for each in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(each, stop.set)
+    await kopf.run_tasks(tasks, ignored=ours)
 
 
 def make_registry(intake: Intake, told: Tell) -> kopf.OperatorRegistry:
