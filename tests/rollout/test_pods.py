@@ -1,0 +1,102 @@
+"""What a pod's status says, as kubelets of Kubernetes 1.36 write it."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from serinus import contract
+from serinus.rollout.pods import UNSCHEDULABLE_GRACE, parse_pod
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+
+
+def make_pod(*, ready: bool = False, container: dict[str, Any] | None = None, **status: Any) -> dict[str, Any]:
+    conditions = [{"type": "Ready", "status": "True" if ready else "False"}]
+    statuses = [{"name": "model", "image": "reg/model:2", "restartCount": 0, **(container or {})}]
+    return {
+        "metadata": {
+            "name": "fraud-x-1",
+            "labels": {contract.LABEL_REVISION: "x"},
+            "creationTimestamp": "2026-11-22T11:59:00Z",
+        },
+        "status": {"phase": "Running", "conditions": conditions, "containerStatuses": statuses, **status},
+    }
+
+
+def waiting(reason: str, message: str = "") -> dict[str, Any]:
+    return {"state": {"waiting": {"reason": reason, "message": message}}}
+
+
+ANSWER = 'Back-off pulling image "reg/model:2": ErrImagePull: failed to resolve: lookup reg: no such host'
+CRASHED = {
+    **waiting("CrashLoopBackOff", "back-off 10s"),
+    "restartCount": 1,
+    "lastState": {"terminated": {"exitCode": 3, "reason": "Error", "message": "loading\nno such file: model.pkl\n\n"}},
+}
+KILLED = {
+    "state": {"running": {}},
+    "restartCount": 1,
+    "lastState": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}},
+}
+
+
+@pytest.mark.parametrize(
+    ("container", "reason", "parts"),
+    [
+        (waiting("ContainerCreating"), None, []),
+        (waiting("ErrImagePull", "first failure"), None, []),
+        (waiting("ImagePullBackOff", ANSWER), contract.REASON_IMAGE_PULL_FAILED, ["reg/model:2", "no such host"]),
+        (waiting("InvalidImageName", "bad"), contract.REASON_IMAGE_PULL_FAILED, ["reg/model:2"]),
+        (CRASHED, contract.REASON_CRASH_LOOP, ["exit code 3", "last log line: no such file: model.pkl"]),
+        (KILLED, contract.REASON_OOM_KILLED, ["137", "raise resources.limits.memory"]),
+        ({"state": {"terminated": {"exitCode": 1, "reason": "Error"}}}, None, []),
+    ],
+)
+def test_what_is_wrong_with_a_container(container: dict[str, Any], reason: str | None, parts: list[str]) -> None:
+    seen = parse_pod(make_pod(container=container), NOW)
+    assert seen is not None
+    assert (seen.fact.reason if seen.fact else None) == reason
+    for part in parts:
+        assert seen.fact is not None
+        assert part in seen.fact.message
+
+
+@pytest.mark.parametrize(
+    ("since", "found"), [(UNSCHEDULABLE_GRACE - timedelta(seconds=1), False), (UNSCHEDULABLE_GRACE, True)]
+)
+def test_unschedulable_counts_after_a_moment(since: timedelta, found: bool) -> None:
+    condition = {
+        "type": "PodScheduled",
+        "status": "False",
+        "reason": "Unschedulable",
+        "message": "0/1 nodes are available: 1 Insufficient memory.",
+        "lastTransitionTime": (NOW - since).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+    seen = parse_pod(make_pod(conditions=[condition], containerStatuses=[]), NOW)
+    assert seen is not None
+    assert (seen.fact is not None) is found
+    if seen.fact:
+        assert "Insufficient memory" in seen.fact.message
+
+
+def test_a_pod_on_its_way_out_is_not_seen() -> None:
+    pod = make_pod(ready=True)
+    assert parse_pod(pod, NOW).ready  # type: ignore[union-attr]
+    pod["metadata"]["deletionTimestamp"] = "2026-11-22T12:00:00Z"
+    assert parse_pod(pod, NOW) is None
+
+
+def test_an_init_container_that_fails_counts_too() -> None:
+    pod = make_pod(initContainerStatuses=[{"name": "fetch", "image": "f", **waiting("ImagePullBackOff", "denied")}])
+    seen = parse_pod(pod, NOW)
+    assert seen is not None
+    assert seen.fact is not None
+    assert "container fetch" in seen.fact.message
+
+
+def test_long_answers_are_cut() -> None:
+    seen = parse_pod(make_pod(container=waiting("ImagePullBackOff", "x" * 5000)), NOW)
+    assert seen is not None
+    assert seen.fact is not None
+    assert len(seen.fact.message) < 800
