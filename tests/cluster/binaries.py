@@ -43,7 +43,7 @@ class Tool:
 
 def module_version(source: Path, module: str) -> str:
     """Return the version of a required module, for example v1.36.3, from the go.mod in `source`."""
-    found = re.search(rf"^\s*{re.escape(module)} (v\S+)", (source / "go.mod").read_text(), re.MULTILINE)
+    found = re.search(rf"^(?:require)?\s*{re.escape(module)} (v\S+)", (source / "go.mod").read_text(), re.MULTILINE)
     if found is None:
         raise HarnessError(f"{source / 'go.mod'} does not require {module}.")
     return found[1]

