@@ -123,7 +123,6 @@ REASON_COMMAND_IGNORED = "CommandIgnored"
 REASON_STEP_STARTED = "StepStarted"
 REASON_WEIGHT_UNREACHABLE = "WeightUnreachable"
 REASON_ROLLOUT_STARTED = "RolloutStarted"
-REASON_SCALED_DOWN = "ScaledDown"
 
 # Limits of status lists.
 MAX_REJECTED = 20
