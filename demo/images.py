@@ -1,7 +1,8 @@
 """The images of the demo and of the end-to-end tests: what goes into each.
 
-A tag is a hash of what went in, so that two checkouts share a cluster without overwriting each
-other's images, and a changed source is a changed pod template. Knows files and the harness' image builder; no cluster.
+A tag is a hash of what went in, so that two checkouts share a cluster without overwriting each other's images, and a
+changed source is a changed pod template; only the two images that ``examples/demo`` names have the tag ``demo``. Knows
+files and the harness' image builder; no cluster.
 """
 
 import json
@@ -57,13 +58,13 @@ def load_image() -> Image:
     """Build the load generator, with the held-out images of the demo's data set as bodies."""
     files = {f"/app/demo/{name}": DEMO / name for name in ("__init__.py", "connection.py", "counts.py", "load.py")}
     bodies = {f"/app/{REQUESTS}": trained_models() / REQUESTS}
-    return _build("load", None, {**files, **bodies}, ("python3", "-m", "demo.load"), {"PYTHONPATH": "/app"})
+    return _build("load:demo", None, {**files, **bodies}, ("python3", "-m", "demo.load"), {"PYTHONPATH": "/app"})
 
 
 def digits_image() -> Image:
     """Build MLServer with the three models that read handwritten digits."""
     return _build(
-        "digits",
+        "digits:demo",
         CONSTRAINTS / "demo-mlserver.txt",
         {MODELS: trained_models(), "/app/digits_runtime.py": DEMO / "model" / "digits_runtime.py"},
         ("python3", "-m", "mlserver.cli.main", "start"),
@@ -82,7 +83,7 @@ def trained_models() -> Path:
     key = content_key({"/requirements": requirements, "/train": program})
     trained = layout.cache / "models" / key
     if not trained.exists():
-        bare = _build("digits", requirements, {}, ())
+        bare = _build("digits-packages", requirements, {}, ())
         with Reporter(layout.cache).step("models", "training on scikit-learn's digits", key="train models"):
             _train(bare.layout, program, trained)
     return trained
@@ -109,7 +110,8 @@ def _build(
     environment: Mapping[str, str] | None = None,
 ) -> Image:
     inputs = dict(files) if requirements is None else {**files, "/requirements": requirements}
-    tagged = f"{name}:{content_key(inputs, *entrypoint, repr(sorted((environment or {}).items())))}"
+    content = content_key(inputs, *entrypoint, repr(sorted((environment or {}).items())))
+    tagged = name if ":" in name else f"{name}:{content}"
     layout = python_image(tagged, requirements, files, list(entrypoint), environment)
     return Image(reference=image_reference(tagged), layout=layout)
 
