@@ -1,11 +1,13 @@
 """What servers really counted, what Prometheus saw of it, and what a count of the latter should be."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from serinus.errors import BadQuery
 from serinus.prometheus.answers import Matrix, Vector, parse_matrix, parse_vector
-from support.tsdb import Tsdb
+from support.tsdb import BadData, Tsdb
 
 EPOCH = 1_790_000_000  # seconds; a multiple of the intervals in use
 EDGES = ("0.1", "0.25", "+Inf")
@@ -63,11 +65,11 @@ class Pod:
             if self.exports_start:
                 tsdb.add(now, "process_start_time_seconds", EPOCH + process.start, **target)
             answered = process.until(at)
-            for status in sorted({each.status for each in answered}):
-                n = sum(1 for each in answered if each.status == status)
+            for status, n in sorted(Counter(each.status for each in answered).items()):
                 tsdb.add(now, "http_requests_total", n, status=str(status), path="/predict", **target)
+            durations = Counter(each.seconds for each in answered)
             for edge in EDGES if answered else ():
-                n = sum(1 for each in answered if each.seconds <= float(edge))
+                n = sum(count for seconds, count in durations.items() if seconds <= float(edge))
                 tsdb.add(now, "http_request_duration_seconds_bucket", n, le=edge, **target)
 
     def truth(self, start: float, end: float) -> tuple[int, int]:
@@ -97,5 +99,8 @@ class InProcess:
 
     def _ask(self, query: str, at: datetime) -> object:
         self.asked.append((query, at))
-        kind, result = self.tsdb.query(query, at.timestamp())
+        try:
+            kind, result = self.tsdb.query(query, at.timestamp())
+        except BadData as error:
+            raise BadQuery(str(error)) from error
         return {"status": "success", "data": {"resultType": kind, "result": result}}
