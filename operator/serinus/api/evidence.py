@@ -29,6 +29,7 @@ def _short(value: Any) -> Any:
 
 
 Finite = Annotated[float, BeforeValidator(_finite)]
+MaybeFinite = Annotated[float | None, BeforeValidator(_finite)]
 Sentence = Annotated[str, BeforeValidator(_short)]
 
 
@@ -43,15 +44,15 @@ class SignalEvidenceStatus(Seen):
     """What evidence of harm does."""
     verdict: str
     """PASS, FAIL, INCONCLUSIVE or NO_DATA."""
-    evidence: Finite | None = None
+    evidence: MaybeFinite = None
     """e-value for harm."""
-    safety: Finite | None = None
+    safety: MaybeFinite = None
     """e-value for "not worse than acceptable at the next step"."""
-    effect: Finite | None = None
+    effect: MaybeFinite = None
     """Excess of the canary's share over stable's, as a share."""
-    effect_standard_error: Finite | None = None
+    effect_standard_error: MaybeFinite = None
     """Its standard error."""
-    dispersion: Finite | None = None
+    dispersion: MaybeFinite = None
     """How much more the counts scatter than chance."""
     canary_total: int = 0
     """Requests of the canary since the start of the attempt."""
@@ -61,7 +62,7 @@ class SignalEvidenceStatus(Seen):
     """Requests of stable since the start of the attempt."""
     stable_bad: int = 0
     """Bad ones among them."""
-    value: Finite | None = None
+    value: MaybeFinite = None
     """Query: the newest value."""
     reason: str = ""
     """One CamelCase word."""
@@ -103,13 +104,13 @@ class Point(Seen):
 
     at: Timestamp
     """Time of the tick."""
-    evidence: Finite | None = None
+    evidence: MaybeFinite = None
     """e-value for harm."""
-    safety: Finite | None = None
+    safety: MaybeFinite = None
     """e-value for promotion."""
-    effect: Finite | None = None
+    effect: MaybeFinite = None
     """Excess of the canary's share, as a share."""
-    value: Finite | None = None
+    value: MaybeFinite = None
     """Query: the value."""
     canary_total: int = 0
     """Requests of the canary since the start of the attempt."""

@@ -1,0 +1,139 @@
+"""Hypothesis strategies for the values that go over the wire."""
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import strategies as st
+
+from serinus import contract
+from serinus.rollout.types import (
+    Assessment,
+    Canary,
+    CanaryState,
+    LatchedCommand,
+    OnInconclusive,
+    Progress,
+    Rejection,
+    Retiring,
+    RolloutPlan,
+    Signal,
+    SignalAction,
+    SignalEvidence,
+    SignalKind,
+    Stable,
+    Step,
+    StepKind,
+    Verdict,
+)
+
+revisions = st.text(contract.REVISION_ALPHABET, min_size=10, max_size=12)
+times = st.timedeltas(timedelta(0), timedelta(days=20000)).map(lambda age: datetime(2020, 1, 1, tzinfo=UTC) + age)
+durations = st.timedeltas(timedelta(0), timedelta(hours=8760))
+texts = st.text(st.characters(codec="utf-8"), max_size=60)
+words = st.text("abcXYZ", min_size=1, max_size=12)
+counts = st.integers(0, 10**12)
+numbers = st.floats(allow_nan=False, allow_infinity=False)
+maybe_numbers = st.none() | numbers
+
+canaries = st.builds(
+    Canary,
+    revision=revisions,
+    attempt=st.integers(1, 99),
+    step=st.integers(0, 49),
+    weight=st.integers(0, 100),
+    state=st.sampled_from(CanaryState),
+    since=times,
+    step_since=times,
+    ready_since=st.none() | times,
+    paused=st.booleans(),
+    inconclusive=st.booleans(),
+)
+rejections = st.builds(Rejection, revision=revisions, attempt=st.integers(1, 99), reason=words, message=texts, at=times)
+commands = st.builds(
+    LatchedCommand,
+    type=st.sampled_from(contract.COMMANDS),
+    value=texts,
+    at=times,
+    manager=texts,
+    obeyed=st.booleans(),
+)
+progresses = st.builds(
+    Progress,
+    stable=st.none() | st.builds(Stable, revision=revisions, since=st.none() | times),
+    canary=st.none() | canaries,
+    retiring=st.lists(st.builds(Retiring, revision=revisions, since=times), max_size=3).map(tuple),
+    rejected=st.lists(rejections, max_size=4).map(tuple),
+    commands=st.lists(commands, max_size=4).map(tuple),
+)
+
+plans = st.builds(
+    RolloutPlan,
+    steps=st.lists(
+        st.builds(
+            Step,
+            kind=st.sampled_from(StepKind),
+            weight=st.integers(0, 100),
+            at_least=durations,
+            name=texts,
+        ),
+        max_size=4,
+    ).map(tuple),
+    signals=st.lists(
+        st.builds(
+            Signal,
+            name=words,
+            kind=st.sampled_from(SignalKind),
+            action=st.sampled_from(SignalAction),
+            margin=numbers,
+            unacceptable=numbers,
+            bound_seconds=maybe_numbers,
+            total=st.none() | texts,
+            bad=st.none() | texts,
+            query=st.none() | texts,
+            minimum=maybe_numbers,
+            maximum=maybe_numbers,
+        ),
+        max_size=4,
+    ).map(tuple),
+    interval=durations,
+    false_rollback_rate=numbers,
+    false_promotion_rate=numbers,
+    confirm_ticks=st.integers(1, 10),
+    on_inconclusive=st.sampled_from(OnInconclusive),
+    max_wait=durations,
+    progress_deadline=durations,
+)
+
+evidences = st.builds(
+    SignalEvidence,
+    name=words,
+    kind=st.sampled_from(SignalKind),
+    action=st.sampled_from(SignalAction),
+    verdict=st.sampled_from(Verdict),
+    evidence=maybe_numbers,
+    safety=maybe_numbers,
+    effect=maybe_numbers,
+    effect_standard_error=maybe_numbers,
+    dispersion=maybe_numbers,
+    canary_total=counts,
+    canary_bad=counts,
+    stable_total=counts,
+    stable_bad=counts,
+    value=maybe_numbers,
+    reason=words,
+    because=texts,
+)
+assessments = st.builds(
+    Assessment,
+    at=times,
+    step=st.integers(0, 49),
+    verdict=st.sampled_from(Verdict),
+    rollback=st.booleans(),
+    promote=st.booleans(),
+    calm=st.booleans(),
+    evidence=numbers,
+    threshold=numbers,
+    reason=words,
+    because=texts,
+    signals=st.lists(evidences, max_size=3).map(tuple),
+    ticks_in_step=st.integers(0, 1000),
+)
