@@ -1,8 +1,8 @@
 """The operator works with its ServiceAccount's rights alone, and these are few."""
 
 import pytest
-from e2e.installation import SERVICE_ACCOUNT
 
+from e2e.installation import SERVICE_ACCOUNT
 from e2e.operator_process import OperatorProcess
 from e2e.place import Place
 
