@@ -26,7 +26,6 @@ from serinus.api.report import (
     read_outcome,
     read_plan,
     read_rejections,
-    read_ruled,
     read_running,
     write_report_status,
 )
@@ -140,7 +139,6 @@ def test_the_highest_attempt_counts() -> None:
 def test_only_a_rollback_is_a_rejection(result: OutcomeResult, rejects: bool) -> None:
     made = through_json(report(outcome=ended(result)))
     assert read_outcome(made) == ended(result)
-    assert (read_ruled(made) is not None) is rejects
     assert bool(read_rejections([made])) is rejects
 
 

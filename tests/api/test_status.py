@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from api.values import progresses
 from serinus import contract
-from serinus.api.status import MAX_MESSAGE_LENGTH, Sight, merge_patch, read_progress, write_conditions, write_status
+from serinus.api.status import MAX_MESSAGE_LENGTH, Sight, read_progress, write_conditions, write_status
 from serinus.errors import Stall
 from serinus.rollout.conditions import Condition
 from serinus.rollout.types import Canary, CanaryState, Progress, Rejection, Stable
@@ -117,34 +116,3 @@ def test_a_transition_time_moves_with_the_status_only(now_is: bool | None, since
     assert second["lastTransitionTime"] == since
     assert second["reason"] == "Other"
     assert second["status"] == {True: "True", False: "False", None: "Unknown"}[now_is]
-
-
-json_values = st.recursive(
-    st.booleans() | st.integers() | st.text(max_size=3),
-    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
-    max_leaves=8,
-)
-json_objects = st.dictionaries(st.sampled_from("abcd"), json_values, max_size=4)
-
-
-def _merged(target: Any, patch: Any) -> Any:
-    """Apply a merge patch as RFC 7386 words it."""
-    if not isinstance(patch, dict):
-        return patch
-    result = dict(target) if isinstance(target, dict) else {}
-    for key, value in patch.items():
-        if value is None:
-            result.pop(key, None)
-        else:
-            result[key] = _merged(result.get(key), value)
-    return result
-
-
-@given(json_objects, json_objects)
-def test_a_merge_patch_turns_one_object_into_the_other(before: dict[str, Any], after: dict[str, Any]) -> None:
-    assert _merged(before, merge_patch(before, after)) == after
-
-
-@given(json_objects)
-def test_nothing_is_sent_when_nothing_changed(before: dict[str, Any]) -> None:
-    assert merge_patch(before, before) == {}

@@ -13,7 +13,8 @@ from serinus import contract
 from serinus.api.crd import make_model_deployment_crd
 from serinus.api.parse import make_desired, revision_source
 from serinus.api.report import Entry, Outcome, OutcomeResult, make_report, read_plan, write_report_status
-from serinus.api.status import Sight, merge_patch, read_progress, write_status
+from serinus.api.status import Sight, read_progress, write_status
+from serinus.cluster.merge import make_merge_patch
 from serinus.rollout.conditions import Condition
 from serinus.rollout.types import (
     Assessment,
@@ -150,7 +151,7 @@ def write(server: ApiServer, namespace: str, seen: dict[str, Any], *, conditions
     )
     after = write_status(PROGRESS, sight, name="fraud", previous=before)
     version = {"metadata": {"resourceVersion": seen["metadata"]["resourceVersion"]}}
-    patch = version | {"status": merge_patch(before, after)}
+    patch = version | {"status": make_merge_patch(before, after)}
     return server.patch(
         f"{models(namespace)}/fraud/status", patch, fieldManager=contract.FIELD_MANAGER, fieldValidation="Strict"
     )

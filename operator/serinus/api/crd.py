@@ -58,6 +58,7 @@ _REPORT_COLUMNS = (
     _AGE,
     _column("Message", ".status.outcome.message", wide=True),
 )
+_NOT_READ = "Reserved: this version does not read it, and refuses a ModelDeployment that names a policy."
 _NAME_RULE = {
     "rule": f"size(self.metadata.name) <= {MAX_NAME_LENGTH} && self.metadata.name.matches('{LABEL_PATTERN}')",
     "message": f"metadata.name: {NAME_ADVICE}",
@@ -146,7 +147,9 @@ def make_rollout_policy_crd() -> dict[str, Any]:
         contract.KIND_ROLLOUT_POLICY,
         contract.PLURAL_ROLLOUT_POLICIES,
         short=("rp",),
-        root=_root("Rollout settings for many ModelDeployments.", structural_schema(RolloutPolicySpec), None),
+        root=_root(
+            f"Rollout settings for many ModelDeployments. {_NOT_READ}", structural_schema(RolloutPolicySpec), None
+        ),
     )
 
 
@@ -157,7 +160,9 @@ def make_cluster_rollout_policy_crd() -> dict[str, Any]:
         contract.PLURAL_CLUSTER_ROLLOUT_POLICIES,
         short=("crp",),
         scope="Cluster",
-        root=_root("Rollout settings for all namespaces.", structural_schema(ClusterRolloutPolicySpec), None),
+        root=_root(
+            f"Rollout settings for all namespaces. {_NOT_READ}", structural_schema(ClusterRolloutPolicySpec), None
+        ),
     )
 
 

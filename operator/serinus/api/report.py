@@ -140,17 +140,12 @@ def read_rejections(reports: Iterable[Mapping[str, Any]]) -> tuple[Rejection, ..
     Raises:
         Stall: an outcome cannot be understood.
     """
-    found = [rejection for report in reports if (rejection := read_ruled(report)) is not None]
+    found = [rejection for report in reports if (rejection := _rejection(report)) is not None]
     found.sort(key=lambda each: (each.at, each.revision, each.attempt))
     return tuple(found[-contract.MAX_REJECTED :])
 
 
-def read_ruled(report: Mapping[str, Any]) -> Rejection | None:
-    """Return the rollback that a report holds, None if its attempt goes on or ended otherwise.
-
-    Raises:
-        Stall: the outcome cannot be understood.
-    """
+def _rejection(report: Mapping[str, Any]) -> Rejection | None:
     outcome = read_outcome(report)
     if outcome is None or outcome.result not in REJECTING:
         return None

@@ -1,6 +1,6 @@
 """The status of a ModelDeployment: wire models, and the memory of a rollout read from and written to it.
 
-The operator writes the whole status; what is absent afterwards has to be sent as null, see ``merge_patch``.
+The operator writes the whole status; what is absent afterwards has to be sent as null.
 """
 
 import json
@@ -280,23 +280,6 @@ def _transition_time(before: Mapping[str, Any] | None, status: str, now: datetim
     if before is not None and before.get("status") == status and before.get("lastTransitionTime"):
         return str(before["lastTransitionTime"])
     return format_time(now.replace(microsecond=0))
-
-
-def merge_patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the JSON merge patch (RFC 7386) that turns one object into another; empty if they are equal.
-
-    Lists replace whole. ``after`` may hold no null.
-    """
-    patch: dict[str, Any] = {key: None for key in before if key not in after}
-    for key, value in after.items():
-        old = before.get(key)
-        if isinstance(value, Mapping) and isinstance(old, Mapping):
-            inner = merge_patch(old, value)
-            if inner:
-                patch[key] = inner
-        elif key not in before or old != value:
-            patch[key] = value
-    return patch
 
 
 def _first_line(error: Exception) -> str:
