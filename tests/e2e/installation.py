@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from demo.chart import render_chart
 
 from e2e.api_server import Kubectl
 
@@ -22,8 +23,6 @@ def install_crds(kubectl: Kubectl) -> None:
 
 def install_operator_account(kubectl: Kubectl, namespace: str) -> None:
     """Create the chart's ServiceAccount and rights, for one watched namespace that is the operator's own too."""
-    from demo.chart import render_chart  # noqa: PLC0415
-
     objects = render_chart(namespace=namespace, values={"watchNamespaces": [namespace]})
     account = [each for each in objects if each["kind"] in ACCOUNT_KINDS]
     assert {each["kind"] for each in account} == ACCOUNT_KINDS, "the chart grants nothing"

@@ -38,7 +38,7 @@ def _current() -> Place:
     program = shutil.which("kubectl")
     if not url or not image or program is None:
         pytest.fail(
-            "CLUSTER=current needs kubectl in PATH, SERINUS_PROMETHEUS_URL (of a Prometheus that scrapes annotated pods)"
+            "CLUSTER=current needs kubectl in PATH, SERINUS_PROMETHEUS_URL (a Prometheus that scrapes annotated pods)"
             " and SERINUS_TOY_IMAGE (an image of demo/toy that the cluster can pull)"
         )
     kubeconfig = Path(os.environ.get("KUBECONFIG", str(Path.home() / ".kube" / "config")))
