@@ -61,11 +61,12 @@ def make_conditions(view: View) -> tuple[Condition, ...]:
     """Return all seven conditions, in the order of ``contract.CONDITION_TYPES``."""
     reason, sentence = describe(view)
     available = _available(view)
-    moving = view.state in {State.INITIALIZING, State.PROGRESSING, State.PAUSED, State.PROMOTING}
     rejected = view.state is State.REJECTED
-    ready = view.state is State.STABLE and available.status is True
+    ready = view.state is State.STABLE and _is_complete(view)
+    moving = not (ready or rejected)
     if view.state is State.STABLE and not ready:
-        reason, sentence = available.reason, available.message
+        reason = contract.REASON_WAITING_FOR_PODS
+        sentence = f"waiting until all {view.desired.replicas} pods of revision {view.desired.revision} are ready"
     return (
         Condition(type=contract.READY, status=ready, reason=reason, message=sentence),
         Condition(type=contract.RECONCILING, status=moving, reason=reason, message=sentence),
@@ -159,6 +160,13 @@ def _label(view: View, canary: Canary) -> str:
     reached = steps.reachable_percent(view.desired.replicas, step.weight)
     honest = "" if reached == step.weight else f", {reached} % with these pods"
     return f"{name}weight {step.weight} %{honest}"
+
+
+def _is_complete(view: View) -> bool:
+    """Tell whether stable has all its pods, as the Deployment's own readiness means it."""
+    stable = view.progress.stable
+    seen = view.observed.revisions.get(stable.revision) if stable is not None else None
+    return seen is not None and seen.ready >= view.desired.replicas
 
 
 def _available(view: View) -> Condition:
