@@ -74,7 +74,7 @@ ticks = st.sets(st.integers(1, 11), max_size=11).map(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(made=pods(), ends=ticks)
 def test_all_blocks_together_count_what_scrapes_brought_to_light_once(made: list[Pod], ends: list[float]) -> None:
     tsdb = store(*made)
@@ -85,7 +85,7 @@ def test_all_blocks_together_count_what_scrapes_brought_to_light_once(made: list
         assert tuple(map(sum, zip(*counts, strict=True))) == pod.truth(ends[0], ends[-1])
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(made=pods(exports_start=False), ends=ticks)
 def test_without_start_times_never_more_than_what_happened(made: list[Pod], ends: list[float]) -> None:
     tsdb = store(*made)

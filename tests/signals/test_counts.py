@@ -104,18 +104,25 @@ def test_a_walk_of_a_newborn_series_begins_at_zero() -> None:
     assert walked(None, 4, track((5, 7), (10, 4)), block=young) == 7 + 4
 
 
-def test_a_new_process_counts_from_zero_even_above_the_old_value() -> None:
-    starts = track((-5, 1000.0), (5, 1000.4), (10, 2000.0), __name__="process_start_time_seconds")
-    assert walked(10, 15, track((-5, 10), (5, 12), (10, 15)), starts) == 2 + 15
+NOON = START.timestamp()
+LIVES = {
+    "a new process counts from zero even above the old value": ([(-5, -900), (5, -900), (10, 7)], 2 + 15),
+    "so it does when clocks differ a little": ([(-5, -900), (5, -900), (10, 3)], 2 + 15),
+    "a start time that jitters is the same process": ([(-5, -900), (5, -899.1), (10, -899.9)], 5),
+    "a clock that was set back makes no new process": ([(-5, -900), (5, -900), (10, -4500)], 5),
+    "a clock that was set forward makes no new process": ([(-5, -900), (5, -900), (10, -100)], 5),
+    "a process of unknown start is the same": ([(10, 7)], 5),
+}
 
 
-def test_a_start_time_that_jitters_is_the_same_process() -> None:
-    starts = track((-5, 1000.0), (5, 1000.9), (10, 1000.1), __name__="process_start_time_seconds")
-    assert walked(10, 15, track((-5, 10), (5, 12), (10, 15)), starts) == 5
+@pytest.mark.parametrize(("starts", "increment"), LIVES.values(), ids=LIVES)
+def test_lives_of_a_process(starts: list[tuple[float, float]], increment: int) -> None:
+    told = track(*((at, NOON + start) for at, start in starts), __name__="process_start_time_seconds")
+    assert walked(10, 15, track((-5, 10), (5, 12), (10, 15)), told) == increment
 
 
 def test_the_process_of_the_first_value_is_that_of_its_own_scrape() -> None:
-    starts = track((-60, 1000.0), (-5, 2000.0), (10, 2000.0), __name__="process_start_time_seconds")
+    starts = track((-60, NOON - 900), (-5, NOON - 9), (10, NOON - 9), __name__="process_start_time_seconds")
     assert walked(10, 15, track((-60, 10), (10, 15)), starts) == 15
 
 

@@ -26,6 +26,7 @@ from serinus.signals.samples import (
 )
 
 _START_JITTER_SECONDS = 1.0  # some servers compute their start time from an uptime at every scrape
+_CLOCK_SKEW_SECONDS = 5.0  # between a node, which tells start times, and Prometheus, which tells samples' times
 
 NO_NUMBER = "its counters are not numbers at or above zero"
 AGE_UNKNOWN = "it was first seen in this block and may be older: counting begins with the next"
@@ -214,21 +215,31 @@ def _increment(block: Block, origin: float | None, latest: float, track: Track |
     base = math.floor(origin or 0.0)
     if track is None:
         return math.floor(latest) - base if math.floor(latest) >= base else math.floor(latest)
-    earlier = [at for at, _ in track.points if at <= block.start]
-    process = _process_at(starts, earlier[-1]) if earlier else None
+    last_at = max((at for at, _ in track.points if at <= block.start), default=None)
     increment, previous = 0, base
     for at, value in track.points:
         if not block.start < at <= block.end or not _is_count(value):
             continue
-        now, then = _process_at(starts, at), process
-        replaced = now is not None and then is not None and abs(now - then) > _START_JITTER_SECONDS
-        increment += math.floor(value) - (0 if replaced or math.floor(value) < previous else previous)
-        previous, process = math.floor(value), now if now is not None else then
+        began_anew = math.floor(value) < previous or _is_replaced(starts, last_at, at)
+        increment += math.floor(value) - (0 if began_anew else previous)
+        previous, last_at = math.floor(value), at
     return increment
 
 
-def _process_at(starts: Track | None, at: datetime) -> float | None:
-    if starts is None:
+def _is_replaced(starts: Track | None, earlier: datetime | None, later: datetime) -> bool:
+    """Tell whether two samples come from two processes, by the start times that were scraped with them.
+
+    The later process must have started after the earlier sample, too: a clock that is set moves the start time of a
+    process that lives on, and to take it for a new one would count all its requests again.
+    """
+    before, after = _start_at(starts, earlier), _start_at(starts, later)
+    if earlier is None or before is None or after is None or abs(after - before) <= _START_JITTER_SECONDS:
+        return False
+    return after > earlier.timestamp() - _CLOCK_SKEW_SECONDS
+
+
+def _start_at(starts: Track | None, at: datetime | None) -> float | None:
+    if starts is None or at is None:
         return None
     index = bisect_right(starts.points, at, key=lambda point: point[0])
     return starts.points[index - 1][1] if index else None
