@@ -14,7 +14,7 @@ help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z.-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo '  PYTHON=python3.12    which Python (3.11 or newer) makes $(VENV)'
-	@echo '  ARGS="-k promote"    more arguments for pytest'
+	@echo '  ARGS="-k promote"    more arguments for pytest, or for the demo'
 	@echo '  CLUSTER=current      test and demo use the cluster of your kubeconfig, after asking (YES=1: without)'
 	@echo '  KEEP=1               make test leaves the cluster running that it started'
 
@@ -56,7 +56,7 @@ kubeconfig: .venv ## Print the path of the test cluster's kubeconfig
 	@$(RUN) -m cluster kubeconfig
 
 demo: .venv ## Watch a good model being promoted and a bad one rolled back
-	@$(RUN) -m demo
+	@$(RUN) -m demo $(ARGS)
 
 demo-down: .venv ## Remove the demo and its cluster
 	@$(RUN) -m demo down
