@@ -16,7 +16,7 @@ ETCD_URL = "http://127.0.0.1:12379"
 ETCD_PEER_URL = "http://127.0.0.1:12380"
 PROMETHEUS_URL = f"http://{BRIDGE_ADDRESS}:9090"
 
-# (address, port) that must be free before the start. Those on the bridge are ours by construction.
+# (address, port) that must be free before the start. Somebody who listens on all addresses takes the bridge's too.
 HOST_PORTS = (
     ("127.0.0.1", 12379),
     ("127.0.0.1", 12380),
@@ -26,4 +26,8 @@ HOST_PORTS = (
     ("127.0.0.1", 10257),
     ("127.0.0.1", 10259),
     ("127.0.0.1", 18181),
+    (BRIDGE_ADDRESS, 53),
+    (BRIDGE_ADDRESS, 6443),
+    (BRIDGE_ADDRESS, 9090),
+    (BRIDGE_ADDRESS, 10250),
 )

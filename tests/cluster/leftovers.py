@@ -53,12 +53,13 @@ def look(layout: Layout) -> Leftovers:
 
 
 def daemons(layout: Layout) -> Iterator[int]:
-    """Yield processes that run from the state directory or with a path of it on their command line."""
+    """Yield processes whose program is in the state directory, and our containerd.
+
+    Not everything that names the directory: somebody may be reading a log.
+    """
     for pid, argv in _command_lines():
-        if (
-            any(word.startswith(f"{layout.state}/") or f"={layout.state}/" in word for word in argv)
-            and "python" not in argv[0]
-        ):
+        ours = any(word.startswith(f"{layout.state}/") for word in argv)
+        if argv[0].startswith(f"{layout.state}/bin/") or (Path(argv[0]).name == "containerd" and ours):
             yield pid
 
 

@@ -3,12 +3,14 @@
 import os
 import socket
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from cluster import addresses
 from cluster.errors import HarnessError
 from cluster.paths import Layout
 
+IP_FREEBIND = 15  # from linux/in.h: lets us try the bridge's address before the bridge exists
 NODE_AGENTS = frozenset({"kubelet", "k3s", "k3s-server", "k3s-agent", "rke2", "k0s"})
 
 
@@ -21,7 +23,16 @@ def require_linux_and_root() -> None:
 
 
 def require_no_other_node(layout: Layout) -> None:
-    """Raise `HarnessError` if another Kubernetes node runs on this very host: cgroups and firewall chains are shared.
+    """Raise `HarnessError` if another Kubernetes node shares this host's cgroups and firewall chains."""
+    for pid, name in other_nodes(layout):
+        raise HarnessError(
+            f"Another Kubernetes node agent runs here (`{name}`, pid {pid}). "
+            "Stop it, or use that cluster: CLUSTER=current."
+        )
+
+
+def other_nodes(layout: Layout) -> Iterator[tuple[int, str]]:
+    """Yield pid and name of node agents that are not ours.
 
     A node inside a container (kind, k3d) has a network of its own and is not in the way.
     """
@@ -31,14 +42,10 @@ def require_no_other_node(layout: Layout) -> None:
             name = (entry / "comm").read_text().strip()
             if name not in NODE_AGENTS or os.readlink(entry / "ns" / "net") != our_network:
                 continue
-            if str(layout.state) in (entry / "cmdline").read_text():
-                continue
-        except OSError:
+            if f"{layout.state}/" not in (entry / "cmdline").read_text():
+                yield int(entry.name), name
+        except OSError:  # it has ended meanwhile, or is a file of /proc that is no process
             continue
-        raise HarnessError(
-            f"Another Kubernetes node agent runs here (`{name}`, pid {entry.name}). "
-            "Stop it, or use that cluster: CLUSTER=current."
-        )
 
 
 def require_free_ports() -> None:
@@ -46,6 +53,7 @@ def require_free_ports() -> None:
     for host, port in addresses.HOST_PORTS:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.setsockopt(socket.SOL_IP, IP_FREEBIND, 1)
             try:
                 probe.bind((host, port))
             except OSError as error:

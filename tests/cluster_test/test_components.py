@@ -72,6 +72,14 @@ def test_binary_is_another_when_what_it_is_built_from_changes(tool: Tool, change
     assert binaries.key(change(tool), GO) != before
 
 
+def test_what_will_be_built_is_announced_with_the_time_it_took(tmp_path: Path) -> None:
+    first = binaries.announcement(TOOLS, tmp_path)
+    assert first.startswith(f"Building {len(TOOLS)} programs from their Go modules, about 17 min: pause, etcd, ")
+
+    durations.remember(tmp_path, binaries.duration_key(binaries.ETCD), 120)
+    assert "about 2 min: etcd." in binaries.announcement([binaries.ETCD], tmp_path)
+
+
 def test_module_version_is_read_from_go_mod(tool: Tool) -> None:
     assert binaries.module_version(tool.source, "example.test/y") == "v1.2.3"
 
