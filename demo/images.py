@@ -8,6 +8,7 @@ files and the harness' image builder; no cluster.
 import json
 import tarfile
 import tempfile
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +43,7 @@ def operator_image() -> Image:
     return _build(
         "serinus",
         CONSTRAINTS / "runtime.txt",
-        {f"{SITE_PACKAGES}/serinus": ROOT / "operator" / "serinus"},
+        {f"{SITE_PACKAGES}/serinus": ROOT / "operator" / "serinus", **_metadata()},
         ("python3", "-m", "serinus", "run"),
         ONE_THREAD,
     )
@@ -114,6 +115,16 @@ def _build(
     tagged = name if ":" in name else f"{name}:{content}"
     layout = python_image(tagged, requirements, files, list(entrypoint), environment)
     return Image(reference=image_reference(tagged), layout=layout)
+
+
+def _metadata() -> dict[str, Path]:
+    """Return what tells the installed operator its own version."""
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        version = tomllib.load(file)["project"]["version"]
+    path = Layout.from_environment().cache / "metadata" / f"serinus-{version}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"Metadata-Version: 2.1\nName: serinus\nVersion: {version}\n")
+    return {f"{SITE_PACKAGES}/serinus-{version}.dist-info/METADATA": path}
 
 
 def _train(layout: Path, program: Path, target: Path) -> None:

@@ -40,7 +40,7 @@ def test_the_picture_of_a_rollout_and_of_its_end() -> None:
             progressing(state="WaitingForPods", actualWeight=0),
             [report()],
             [pod(CANARY, 1, ready=False)],
-            ["waits for its pods for 2m00s", "0 of 1 pod ready", "… not ready", "25 % asked, 0 % actual"],
+            ["waits for its pods for 2m00s", "0 of 1 pod ready", "… not ready", "weight 25 %, 0 % with these pods"],
             id="pods not ready",
         ),
         pytest.param(

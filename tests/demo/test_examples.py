@@ -17,7 +17,7 @@ MODEL_DEPLOYMENTS = [(path, each) for path, each in MANIFESTS if each["kind"] ==
 
 @pytest.mark.parametrize("manifest", [pytest.param(each, id=path.name) for path, each in MODEL_DEPLOYMENTS])
 def test_it_can_be_read(manifest: dict[str, Any]) -> None:
-    manifest["metadata"] |= {"uid": "0", "generation": 1}
+    manifest["metadata"] = {"namespace": "default", **manifest["metadata"], "uid": "0", "generation": 1}
     assert make_desired(manifest, "bcdfghjklm").plan.steps
 
 

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from typing import TypeVar
 
@@ -39,7 +40,7 @@ def main() -> None:
 @main.command()
 def version() -> None:
     """Print the version."""
-    click.echo(installed_version("serinus"))
+    click.echo(_version())
 
 
 @main.command()
@@ -117,9 +118,16 @@ def give_order(cluster: Cluster, namespace: str, name: str, verb: str) -> str:
     return f"{name}: {order.said}\n({order.annotation}={order.value})"
 
 
+def _version() -> str:
+    try:
+        return installed_version("serinus")
+    except PackageNotFoundError:  # run from a source tree that was not installed
+        return "unknown"
+
+
 def _connect(namespace: str | None) -> tuple[Cluster, str]:
     def open_cluster() -> tuple[Cluster, str]:
-        client = connect(f"kubectl-serinus/{installed_version('serinus')}")
+        client = connect(f"kubectl-serinus/{_version()}")
         cluster = Cluster(client, field_manager=contract.FIELD_MANAGER_CLI)
         return cluster, namespace or current_namespace()
 

@@ -121,13 +121,13 @@ class _Rows:
 
     def _stable(self, stable: Wire) -> Tree:
         weight = stable.get("weight")
-        said = f"{weight} % asked" if weight is not None else ""
+        said = f"weight {weight} %" if weight is not None else ""
         return self._node(stable["revision"], "stable", said, self._pod_tree(stable["revision"]))
 
     def _canary(self, canary: Wire) -> Tree:
         report = find_report(self._reports, canary.get("report"))
         asked, actual = canary.get("weight", 0), canary.get("actualWeight")
-        said = f"{asked} % asked" + (f", {actual} % actual" if actual is not None else "")
+        said = f"weight {asked} %" + (f", {actual} % with these pods" if actual not in {None, asked} else "")
         said += f", attempt {canary.get('attempt', 1)}, {say_age(canary.get('since'), self._now)} old"
         plan = report.get("spec") or {}
         children: list[RenderableType] = [*say_step(canary, plan, self._now)]
@@ -183,7 +183,7 @@ class _Rows:
 
     def _say_once(self, sentence: str | None) -> list[Text]:
         """Return a sentence unless the picture has it already."""
-        if not sentence or sentence in self._said:
+        if not sentence or any(sentence in said for said in self._said):
             return []
         self._said.add(sentence)
         return [Text(first_sentence(sentence))]
