@@ -153,7 +153,7 @@ def test_a_status_is_merged_at_the_version_it_was_decided_on(cluster: Cluster, s
 
 
 def test_a_deletion_goes_to_the_background_and_can_insist_on_a_uid(cluster: Cluster, script: Script) -> None:
-    script.answer((404, {"kind": "Status", "message": "gone"}))
+    script.answer((404, {"kind": "Status", "reason": "NotFound", "message": "gone"}))
     cluster.delete(DEPLOYMENT, "n", "d", uid="u")
     assert script.last.method == "DELETE"
     assert script.last.body["propagationPolicy"] == "Background"
@@ -186,11 +186,17 @@ def test_an_empty_list_may_hold_null(cluster: Cluster, script: Script) -> None:
 
 
 def test_absent_is_none_and_a_missing_crd_is_not_served(cluster: Cluster, script: Script) -> None:
-    script.answer((404, {"kind": "Status", "message": "not found"}))
+    script.answer((404, {"kind": "Status", "reason": "NotFound", "message": "not found"}))
     assert cluster.get(POD, "n", "p") is None
-    assert cluster.is_served(MODEL_DEPLOYMENT) is False
     with pytest.raises(NotFound, match="not found"):
         cluster.patch(POD, "n", "p", {})
+    script.answer((404, b"404 page not found"))
+    assert cluster.is_served(MODEL_DEPLOYMENT) is False
+    with pytest.raises(ClusterUnavailable):
+        cluster.get(MODEL_DEPLOYMENT, "n", "m")
+    script.answer((503, b""))
+    with pytest.raises(ClusterUnavailable):
+        cluster.is_served(MODEL_DEPLOYMENT)
     script.answer((200, {"resources": [{"name": "modeldeployments"}]}))
     assert cluster.is_served(MODEL_DEPLOYMENT) is True
 
@@ -263,7 +269,7 @@ def test_each_call_is_told_with_its_outcome(configuration: Configuration, script
     client = connect("serinus/9", configuration)
     watched = Cluster(client, observe=lambda verb, kind, status, seconds: told.append((verb, kind.kind, status)))
     watched.get(POD, "n", "p")
-    script.answer((404, b""))
+    script.answer((404, {"kind": "Status", "reason": "NotFound"}))
     watched.get(CONFIG_MAP, "n", "c")
     assert told == [("get", "Pod", 200), ("get", "ConfigMap", 404)]
     client.close()

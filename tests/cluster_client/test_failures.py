@@ -19,6 +19,7 @@ UNTYPED = "failed to create typed patch object (n/d; apps/v1, Kind=Deployment): 
     ("code", "body", "verb", "expected"),
     [
         pytest.param(404, status("NotFound", "gone"), "get", errors.NotFound, id="absent"),
+        pytest.param(404, b"404 page not found", "get", errors.ClusterUnavailable, id="the kind is not served"),
         pytest.param(409, status("Conflict", "modified"), "patch_status", errors.Conflict, id="stale version"),
         pytest.param(409, status("AlreadyExists", "x"), "create", errors.AlreadyExists, id="create finds one"),
         pytest.param(409, status("AlreadyExists", "x"), "apply", errors.Conflict, id="apply lost a race"),

@@ -169,8 +169,10 @@ class Cluster:
         path = f"/apis/{kind.api_version}" if kind.group else f"/api/{kind.api_version}"
         try:
             reply = self._call(_Request(verb="discover", kind=kind, method="GET", path=path))
-        except NotFound:
-            return False
+        except ClusterUnavailable as unknown:
+            if unknown.status == 404:
+                return False
+            raise
         return any(each.get("name") == kind.plural for each in reply.get("resources") or ())
 
     def _write(self, request: _Request) -> Manifest:
@@ -189,7 +191,9 @@ class Cluster:
         try:
             status, data = self._exchange(request)
         except (urllib3.exceptions.HTTPError, OSError, ApiException, ConfigException) as lost:
-            raise ClusterUnavailable(f"no answer from the API server to {what}: {lost}") from lost
+            raise ClusterUnavailable(
+                f"no answer from the API server to {what}: {getattr(lost, 'reason', lost)}"
+            ) from lost
         finally:
             self._observe(request.verb, request.kind, status, time.monotonic() - started)
         if status >= 400:

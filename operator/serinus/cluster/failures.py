@@ -24,7 +24,8 @@ def make_error(status: int, body: bytes, *, verb: str, path: str) -> errors.Clus
 
 def _class_of(status: int, reason: str, message: str, verb: str) -> type[errors.ClusterError]:
     if status == 404:
-        return errors.NotFound
+        # Without a Status it is the path that is unknown: a CRD that is not there yet, or an API server that starts.
+        return errors.NotFound if reason == "NotFound" else errors.ClusterUnavailable
     if status == 409:
         # Only a create is surprised by an existing object; to an apply that lost a race it is a conflict like others.
         return errors.AlreadyExists if verb == "create" and reason == "AlreadyExists" else errors.Conflict

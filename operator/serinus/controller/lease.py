@@ -39,6 +39,7 @@ class LeaseElector:
     """Wall clock; written into the Lease for people, never compared."""
     _valid_until: float = field(default=-1.0)
     _seen: tuple[str, float] = field(default=("", 0.0))
+    _holder: str = field(default="")
 
     def may_write(self) -> bool:
         """Tell whether we surely hold the Lease now."""
@@ -54,6 +55,7 @@ class LeaseElector:
         lease = self.cluster.get(LEASE, self.namespace, LEASE_NAME)
         if lease is not None and not self._is_ours_or_free(lease, asked_at):
             self._valid_until = -1.0
+            self._stand_by(str(lease["spec"]["holderIdentity"]))
             return False
         try:
             self._write(lease)
@@ -109,6 +111,11 @@ class LeaseElector:
             self._seen = (version, now)
         holder = spec.get("holderIdentity") or ""
         return holder in ("", self.identity) or now - self._seen[1] > float(spec.get("leaseDurationSeconds") or 0)
+
+    def _stand_by(self, holder: str) -> None:
+        if holder != self._holder:
+            logger.info("%s holds the Lease %s/%s; standing by", holder, self.namespace, LEASE_NAME)
+            self._holder = holder
 
     def _write(self, lease: Manifest | None) -> None:
         at = self.now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

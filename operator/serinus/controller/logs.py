@@ -43,6 +43,6 @@ def set_up_logging(settings: Settings) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if settings.log_format == "json" else TextFormatter())
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
-    # kopf tells of each event that a handler succeeded; the client's pool of each connection.
-    for name in ("kopf", "urllib3", "asyncio"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    # kopf tells of each event that a handler succeeded; the client's pool repeats each failure that we report.
+    for name, level in (("kopf", logging.WARNING), ("asyncio", logging.WARNING), ("urllib3", logging.ERROR)):
+        logging.getLogger(name).setLevel(level)
