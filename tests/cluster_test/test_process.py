@@ -59,6 +59,15 @@ def test_reused_pid_is_neither_found_nor_ended(layout: Layout, field: str) -> No
     process.end(note["pid"], grace_seconds=5)
 
 
+def test_daemon_that_died_before_its_start_time_was_read_is_not_found(layout: Layout) -> None:
+    process.start(Daemon(name="brief", argv=("true",)), layout)
+    note = json.loads(layout.pid("brief").read_text())
+    process.end(note["pid"], grace_seconds=5)
+    layout.pid("brief").write_text(json.dumps({**note, "started": None}))
+
+    assert process.find("brief", layout) is None
+
+
 @pytest.mark.parametrize("note", ["", "{", "[1]"], ids=["empty", "cut off", "another shape"])
 def test_damaged_pid_file_means_that_nothing_runs(layout: Layout, note: str) -> None:
     layout.pid("sleeper").parent.mkdir(parents=True)
