@@ -79,16 +79,30 @@ def test_pause_holds_until_resume_whatever_becomes_of_the_annotation(models: Mod
     assert not is_true(model.seen(), "Paused")
 
 
-def test_paused_in_the_spec_holds_too(models: Models, beacon: Beacon) -> None:
+def test_paused_in_the_spec_keeps_users_away_and_is_ended_there_only(models: Models, beacon: Beacon) -> None:
     model = models("spec-paused")
-    _, second = begin(model, analysis=CALM, steps=weights(50, at_least="20s"), rollout={"paused": True})
-    model.wait("paused", lambda obj: is_true(obj, "Paused"), within=AT_ONCE)
+    model.apply(model_spec(replicas=1, analysis=CALM))
+    first = model.wait_ready()
+    model.apply(model_spec(replicas=1, analysis=CALM, template=second_template(), rollout={"paused": True}))
+    seen = model.wait("paused", lambda obj: is_true(obj, "Paused"), within=20)
+    second = canary_of(seen)["revision"]
+    model.wait("the canary's pod is ready", lambda _: ready_pods(model, second), within=30)
     model.order("resume", f"{second}/1")
     model.wait("the order is seen", lambda obj: recorded(obj, "resume", f"{second}/1"), within=AT_ONCE)
     beacon.settle()
     assert is_true(model.seen(), "Paused"), "an annotation overruled what stands in Git"
-    model.apply(model_spec(replicas=1, template=second_template(), analysis=CALM, steps=weights(50, at_least="20s")))
+    assert model.served_revision() == first
+    model.apply(model_spec(replicas=1, analysis=CALM, template=second_template()))
     model.wait_promoted(second, within=60)
+
+
+def ready_pods(model: Model, revision: str) -> list[Object]:
+    """Return the pods of a revision whose containers are all ready."""
+    return [
+        pod
+        for pod in model.pods(revision)
+        if all(each["ready"] for each in pod["status"].get("containerStatuses", [{"ready": False}]))
+    ]
 
 
 def test_approval_waits_for_its_own_step(models: Models) -> None:

@@ -56,7 +56,7 @@ def canary_in(sides: dict[str, str]) -> str:
 def test_every_request_is_counted_once_the_first_ones_too(held: Model, sides: dict[str, str]) -> None:
     before = held.evidence(canary_in(sides))
     with held.load(new_per_second=RATE) as load:
-        load.wait_until(lambda counts: counts.new.good + counts.new.bad >= 300)
+        load.wait_for(lambda counts: counts.new.good + counts.new.bad >= 300, 60)
     wait_for_same_counts(held, sides, load.counts(), since=before)
     settled = time.monotonic()
     eventually("two more ticks", lambda: time.monotonic() > settled + 11, within=20)
@@ -68,11 +68,11 @@ def test_restarted_container_takes_little_with_it(held: Model, sides: dict[str, 
     pod = held.pods(canary)[0]["metadata"]["name"]
     before = held.evidence(canary)
     with held.load(new_per_second=RATE) as load:
-        load.wait_until(lambda counts: counts.answers_of(canary) >= 60)
+        load.wait_for(lambda counts: counts.answers_of(canary) >= 60, 60)
         place.kubectl.run("exec", "-n", held.namespace, pod, "--", "sh", "-c", "kill 1")
         eventually("the container runs again", lambda: restarts(held, canary) == 1, within=30)
         answers = load.counts().answers_of(canary)
-        load.wait_until(lambda counts: counts.answers_of(canary) >= answers + 60, timeout_seconds=30)
+        load.wait_for(lambda counts: counts.answers_of(canary) >= answers + 60, 30)
     counts = load.counts()
     stable = next(revision for revision in sides if revision != canary)
     assert_little_is_lost(held, canary, "canary", answered(counts, canary), before)
@@ -85,11 +85,11 @@ def test_replaced_pod_takes_little_with_it(held: Model, sides: dict[str, str]) -
     gone = held.pods(stable)[0]["metadata"]
     before = held.evidence(canary)
     with held.load(new_per_second=RATE) as load:
-        load.wait_until(lambda counts: counts.answers_of(stable) >= 60)
+        load.wait_for(lambda counts: counts.answers_of(stable) >= 60, 60)
         held.api.delete("Pod", held.namespace, gone["name"])
         held.wait("another pod serves", lambda _: is_served_by_another(held, stable, gone["uid"]), within=40)
         answers = load.counts().answers_of(stable)
-        load.wait_until(lambda counts: counts.answers_of(stable) >= answers + 60, timeout_seconds=30)
+        load.wait_for(lambda counts: counts.answers_of(stable) >= answers + 60, 30)
     counts = load.counts()
     assert_little_is_lost(held, canary, "stable", answered(counts, stable), before)
     assert_little_is_lost(held, canary, "canary", answered(counts, canary), before, allowed=0)

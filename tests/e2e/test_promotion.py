@@ -21,7 +21,7 @@ def test_good_revision_is_promoted_without_a_lost_request(models: Models) -> Non
         promoted = model.wait_promoted(second)
         model.wait_gone(first)
         served_by_second = load.counts().answers_of(second)
-        load.wait_until(lambda counts: counts.answers_of(second) > served_by_second + 20)
+        load.wait_for(lambda counts: counts.answers_of(second) > served_by_second + 20, 60)
         serving = model.pod_uids(second)
 
     counts = load.counts()

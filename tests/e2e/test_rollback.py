@@ -29,7 +29,7 @@ def test_worse_revision_loses_its_traffic_with_the_verdict(models: Models) -> No
         switched_at = _last_write_of_selector(model.service())
         model.wait_gone(third)
         answers = load.counts().answers_of(first)
-        load.wait_until(lambda counts: counts.answers_of(first) > answers + 40)
+        load.wait_for(lambda counts: counts.answers_of(first) > answers + 40, 60)
 
     seen = model.seen()
     assert (rejection["revision"], rejection["reason"]) == (third, "ErrorsWorse")
