@@ -18,6 +18,8 @@ CGROUPS = Path("/sys/fs/cgroup")
 NETWORK_NAMESPACES = Path("/run/netns")
 CNI_RESULTS = Path("/var/lib/cni/results")
 CONTAINER_LOGS = Path("/var/log/containers")
+# No setting of the kubelet moves this one.
+KUBELET_SOCKET = Path("/var/lib/kubelet/device-plugins/kubelet.sock")
 FIREWALL_MARKS = ("KUBE-", "CNI-", COMMENT)
 
 
@@ -40,7 +42,7 @@ class Leftovers:
 
 def look(layout: Layout) -> Leftovers:
     """Look at the whole machine."""
-    files = [layout.state, layout.record, *cni_results(), *([CONTAINER_LOGS] if our_container_logs(layout) else [])]
+    files = [layout.state, KUBELET_SOCKET, *cni_results(), *([CONTAINER_LOGS] if our_container_logs(layout) else [])]
     return Leftovers(
         processes=tuple(sorted({*daemons(layout), *shims(layout), *contained()})),
         mounts=mounts(layout),
@@ -139,12 +141,13 @@ def cni_results() -> tuple[Path, ...]:
 
 
 def our_container_logs(layout: Layout) -> bool:
-    """Return whether the kubelet's directory of links holds nothing but links into our state."""
+    """Return whether the kubelet's directory of links is ours: it holds links into our state and nothing else."""
     if not CONTAINER_LOGS.is_dir():
         return False
-    return all(
-        path.is_symlink() and os.readlink(path).startswith(str(layout.state)) for path in CONTAINER_LOGS.iterdir()
-    )
+    links = list(CONTAINER_LOGS.iterdir())
+    if not links:
+        return layout.state.exists()
+    return all(path.is_symlink() and os.readlink(path).startswith(f"{layout.state}/") for path in links)
 
 
 def _is_ours(namespace: str) -> bool:

@@ -20,6 +20,15 @@ ORDER = tuple(
     sorted(components.NAMES, key=lambda name: (name in {"containerd", "kube-apiserver", "etcd"}, name == "etcd"))
 )
 SHIM_SOCKETS = Path("/run/containerd/s")
+# Directories outside our state that components make; removed if nothing is in them, the inner before the outer.
+MADE_ON_THE_WAY = (
+    SHIM_SOCKETS,
+    SHIM_SOCKETS.parent,
+    leftovers.CNI_RESULTS,
+    leftovers.CNI_RESULTS.parent,
+    leftovers.KUBELET_SOCKET.parent,
+    leftovers.KUBELET_SOCKET.parents[1],
+)
 
 
 def tear_down(layout: Layout) -> None:
@@ -107,6 +116,10 @@ def _remove_cgroups() -> None:
 def _remove_files(layout: Layout) -> None:
     if leftovers.our_container_logs(layout):
         shutil.rmtree(leftovers.CONTAINER_LOGS)
+    leftovers.KUBELET_SOCKET.unlink(missing_ok=True)
+    for directory in MADE_ON_THE_WAY:
+        with contextlib.suppress(OSError):  # not there, or others use it
+            directory.rmdir()
     if layout.state.exists():
         shutil.rmtree(layout.state)
 
