@@ -68,7 +68,7 @@ def _set_up(console: Console) -> Place:
     place = find_place(start=True)
     if place is None:
         raise HarnessError("there is no cluster")
-    console.print("images: operator, MLServer with three models trained on handwritten digits, load generator")
+    console.print("images: the operator, MLServer with three models of handwritten digits, the load generator")
     operator = images.operator_image()
     place.load_images([operator, images.digits_image(), images.load_image()])
     console.print("operator: its CRDs, its ServiceAccount with rights in one namespace, its Deployment")
@@ -87,16 +87,19 @@ def _conclude(place: Place, stage: Stage, course: Course, console: Console, seco
     exposure = find_exposure(course.end.status, course.bad, counts)
     if exposure:
         console.print(
-            f"revision 3: {exposure.answers:,} answers, {exposure.failures:,} of them 500; from its first answer "
-            f"{exposure.until_weight_zero_seconds:.0f} s until weight 0, {exposure.seconds:.0f} s until its last answer"
+            f"revision 3: {exposure.answers:,} answers, {exposure.failures:,} of them 500; from its first answer it took "
+            f"{exposure.until_weight_zero_seconds:.0f} s to weight 0, and {exposure.seconds:.0f} s to its last answer",
+            soft_wrap=True,
         )
-    console.print(say_load(counts))
+    console.print(say_load(counts), soft_wrap=True)
     faults = find_faults(course.end.status, course.good, course.bad, counts)
     for fault in faults:
         console.print(f"✖ {fault}", style="bold red", markup=False)
     if not faults:
         console.print(
-            "✔ revision 2 serves, revision 3 was rejected for its errors, no new connection failed", style="bold green"
+            "✔ revision 2 serves, revision 3 was rejected for its errors, no new connection failed",
+            style="bold green",
+            soft_wrap=True,
         )
     console.print(f"the demo took {seconds:.0f} s; it is still running. Play on:")
     for command in _commands(place):

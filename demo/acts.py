@@ -9,6 +9,7 @@ from demo.result import find_rejection
 from demo.stage import Scene, Stage
 from serinus import contract
 from serinus.cli.tree import condition
+from serinus.rollout.types import CanaryState
 
 SERVES_SECONDS = 180
 PROMOTED_SECONDS = 240
@@ -59,8 +60,9 @@ def _promote(place: Place, stage: Stage, accuracy: float, first: str) -> str:
     def is_promoted(scene: Scene) -> bool:
         if find_rejection(scene.status, str(good)):
             raise DemoFailed(f"revision 2 was rejected: {find_rejection(scene.status, str(good))}")
-        if (scene.status.get("canary") or {}).get("step") == 1:
-            stage.keep("promotion", scene)
+        canary = scene.status.get("canary") or {}
+        if canary.get("step") == 1 and canary.get("state") == CanaryState.ANALYSING:
+            stage.keep("revision 2 is under way", scene)
         return _serves(scene) and _stable_of(scene) == good != first
 
     stage.watch(is_promoted, timeout_seconds=PROMOTED_SECONDS)
@@ -82,7 +84,7 @@ def _reject(place: Place, stage: Stage, good: str) -> Course:
     stage.watch(is_rejected, timeout_seconds=REJECTED_SECONDS)
     stage.say("revision 3 is rejected and its pods end")
     end = stage.watch(lambda scene: _is_gone(scene, bad), timeout_seconds=GONE_SECONDS)
-    stage.keep("rollback", end)
+    stage.keep("revision 3 was applied, and rolled back", end)
     return Course(good=good, bad=bad, end=end)
 
 

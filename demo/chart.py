@@ -13,6 +13,7 @@ import yaml
 from cluster import access
 from cluster.binaries import Tool
 from cluster.commands import run
+from cluster.errors import CommandFailed
 
 ROOT = Path(__file__).parents[1]
 CHART = ROOT / "charts" / "serinus"
@@ -40,11 +41,22 @@ def render_chart(*, namespace: str, values: Mapping[str, Any], release: str = RE
 
 
 def install_chart(kubeconfig: Path, *, namespace: str, values: Mapping[str, Any]) -> None:
-    """Install or upgrade the release and wait until its pods are ready.
+    """Install or upgrade the release and wait until its pods are ready; replace one that was interrupted.
 
     Raises:
         CommandFailed: It could not be installed, or is not ready in time; the message is helm's.
     """
+    try:
+        _upgrade(kubeconfig, namespace, values)
+    except CommandFailed as error:
+        # Left by a run that was interrupted between helm's two writes; helm itself never goes on from there.
+        if "another operation" not in error.output:
+            raise
+        uninstall_chart(kubeconfig, namespace=namespace)
+        _upgrade(kubeconfig, namespace, values)
+
+
+def _upgrade(kubeconfig: Path, namespace: str, values: Mapping[str, Any]) -> None:
     run(
         helm(), "upgrade", "--install", RELEASE, CHART, "--namespace", namespace, "--create-namespace",
         "--kubeconfig", kubeconfig, "--wait", "--timeout", f"{INSTALL_TIMEOUT_SECONDS}s", "--values", "-",

@@ -40,11 +40,10 @@ SVG_FORMAT = """<svg class="rich-terminal" viewBox="0 0 {width} {height}" xmlns=
 
 
 def write_recording(frames: Mapping[str, RenderableType], title: str, target: Path) -> None:
-    """Draw all frames below each other into one SVG."""
+    """Draw all frames, each below its caption, into one SVG."""
     console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, highlight=False)
-    for number, frame in enumerate(frames.values()):
-        if number:
-            console.print(Rule("a minute later", style="bright_black"))
+    for caption, frame in frames.items():
+        console.print(Rule(caption, style="bright_black"))
         console.print(frame)
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(console.export_svg(title=title, theme=MONOKAI, code_format=SVG_FORMAT, unique_id="live-tree"))

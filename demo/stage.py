@@ -67,7 +67,7 @@ class Stage:
         self._counts: Counts | None = None
         self.has_load = False
         self.frames: dict[str, RenderableType] = {}
-        """Pictures that were kept by ``keep``, by name, in order."""
+        """Pictures for a recording, by caption, in order."""
 
     def __enter__(self) -> Self:
         """Begin to draw."""
@@ -85,7 +85,7 @@ class Stage:
     def say(self, act: str) -> None:
         """Announce what happens now."""
         self._act = act
-        self._console.print(Text(f"{datetime.now(UTC):%H:%M:%S}  {act}", style="bold"))
+        self._console.print(f"{datetime.now(UTC):%H:%M:%S}  {act}", style="bold", markup=False, soft_wrap=True)
 
     def watch(self, reached: Callable[[Scene], bool], *, timeout_seconds: float) -> Scene:
         """Look and draw once a second until a scene is what is waited for.
@@ -128,16 +128,16 @@ class Stage:
             self._live.update(self.picture(scene), refresh=True)
         elif (line := say_scene(scene)) != self._line:
             self._line = line
-            self._console.print(f"{scene.at:%H:%M:%S}  {line}", highlight=False)
+            self._console.print(f"{scene.at:%H:%M:%S}  {line}", markup=False, soft_wrap=True)
 
     def picture(self, scene: Scene) -> RenderableType:
         """Return the tree with the load's counts below it."""
         tree = make_tree(scene.model_deployment, scene.reports, scene.pods, scene.at)
         return Group(tree, say_load(scene.counts)) if scene.counts else tree
 
-    def keep(self, name: str, scene: Scene) -> None:
-        """Keep a picture for the recording."""
-        self.frames[name] = self.picture(scene)
+    def keep(self, caption: str, scene: Scene) -> None:
+        """Keep a picture for the recording, in place of an earlier one of that caption."""
+        self.frames[caption] = self.picture(scene)
 
     def _fetch_counts(self) -> Counts | None:
         if self.has_load:
