@@ -37,7 +37,7 @@ def run() -> None:
     try:
         asyncio.run(run_loop(make_parts(settings, _version())))
     except SerinusError as failure:
-        logger.error("%s", failure)
+        logger.error("%s", failure, exc_info=logger.isEnabledFor(logging.DEBUG))
         raise SystemExit(1) from failure
 
 

@@ -178,7 +178,7 @@ def test_of_two_only_one_acts_and_the_other_takes_over(server: ApiServer, namesp
 
 
 def test_without_an_answer_it_says_what_it_waits_for_and_can_be_stopped(tmp_path: Path) -> None:
-    kubeconfig = write_kubeconfig(tmp_path / "kubeconfig", f"https://127.0.0.1:{free_port()}", "")
+    kubeconfig = write_kubeconfig(tmp_path / "kubeconfig", f"https://127.0.0.1:{free_port()}", requests.certs.where())
     with operator(kubeconfig) as running:
         running.wait_for("its health", lambda: requests.get(running.health_url, timeout=5).status_code == 200)
         running.wait_for("a reason", lambda: "waiting: no answer from the API server" in running.log.read_text())

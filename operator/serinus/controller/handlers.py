@@ -15,10 +15,14 @@ from serinus.cluster.kinds import WATCHED, Kind, Manifest
 from serinus.cluster.login import fetch_login
 from serinus.controller.intake import Intake
 from serinus.controller.resync import selector_of
-from serinus.errors import BrokenInvariant
+from serinus.errors import BrokenInvariant, SerinusError
 from serinus.settings import Settings
 
 Tell = Callable[[Kind], None]
+
+
+class WatchesFailed(SerinusError):
+    """kopf gave up: without watches nothing is noticed any more."""
 
 
 class _NoDiffBase(kopf.DiffBaseStorage):
@@ -63,7 +67,7 @@ async def watch(settings: Settings, intake: Intake, told: Tell, stop: asyncio.Ev
         stop: ends the watches.
 
     Raises:
-        Exception: a watch failed for good; whatever kopf gave up with.
+        WatchesFailed: a watch failed for good, after kopf's retries.
     """
     ours = asyncio.all_tasks()
     tasks = await kopf.spawn_tasks(
@@ -77,7 +81,14 @@ async def watch(settings: Settings, intake: Intake, told: Tell, stop: asyncio.Ev
     # kopf has taken the signals for itself; ended by one, it waits 5 s for its own task that waits for the flag.
     for each in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(each, stop.set)
-    await kopf.run_tasks(tasks, ignored=ours)
+    try:
+        await kopf.run_tasks(tasks, ignored=ours)
+    except Exception as failure:
+        # kopf names no common root of its errors in public, and whatever it gave up with ends the process.
+        raise WatchesFailed(
+            f"the watches ended for good ({type(failure).__name__}: {failure}), so this process ends; "
+            "its replacement starts afresh"
+        ) from failure
 
 
 def make_registry(intake: Intake, told: Tell) -> kopf.OperatorRegistry:

@@ -49,7 +49,7 @@ async def run(parts: Parts) -> None:
     Raises:
         StartFailed: the CRDs are not there, or a port is taken.
         LeaseLost: another replica took over.
-        Exception: the watches ended for good; what kopf gave up with.
+        WatchesFailed: the watches ended for good.
     """
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for each in (signal.SIGTERM, signal.SIGINT):
