@@ -106,6 +106,7 @@ REASON_TEMPLATE_REFUSED = "TemplateRefused"
 REASON_NAME_TAKEN = "NameTaken"
 REASON_CONFIG_MAP_MISSING = "ConfigMapMissing"
 REASON_STATUS_UNREADABLE = "StatusUnreadable"
+REASON_REVISION_MISSING = "RevisionMissing"  # the ControllerRevision of a revision in use is gone
 
 # Measurements.
 REASON_METRICS_AVAILABLE = "MetricsAvailable"

@@ -493,6 +493,17 @@ def test_a_deleted_object_is_left_to_the_garbage_collector() -> None:
     assert world.cluster.writes == []
 
 
+def test_a_stored_revision_that_vanished_stalls_and_touches_no_pod() -> None:
+    world, first, second = with_canary()
+    world.cluster.remove(CONTROLLER_REVISION, NAMESPACE, f"fraud-{first}")
+    world.cluster.writes.clear()
+    world.run(5)
+    assert world.condition("Stalled")["reason"] == contract.REASON_REVISION_MISSING
+    assert {each.kind for each in world.cluster.changes} == {"ModelDeployment"}
+    assert world.pods_of(first)
+    assert world.pods_of(second)
+
+
 def test_orphans_are_adopted_by_a_recreated_object() -> None:
     world, first = serving()
     body = world.body()

@@ -14,7 +14,7 @@ from serinus.cluster.protocol import ClusterApi
 from serinus.controller.cache import WatchCache
 from serinus.controller.candidate import Candidate
 from serinus.controller.children import Children
-from serinus.errors import AlreadyExists, BrokenInvariant, Stall
+from serinus.errors import AlreadyExists, Stall
 from serinus.rollout import names
 from serinus.rollout.plan import Action, Forget, Point, Scale
 from serinus.rollout.resources import (
@@ -112,8 +112,11 @@ class Applier:
         if revision not in self._known:
             found = self._children.stored_revision(revision)
             if found is None:
-                raise BrokenInvariant(
-                    f"revision {revision} has no ControllerRevision; restore it or apply a spec that replaces it"
+                raise Stall(
+                    contract.REASON_REVISION_MISSING,
+                    f"ControllerRevision {names.child_name(self._children.name, revision)} is gone, so the pods of"
+                    f" revision {revision} are left as they are: restore it from a backup, or delete the"
+                    " ModelDeployment with --cascade=orphan and apply it again",
                 )
             self._known[revision] = read_controller_revision(found)
         return self._known[revision]

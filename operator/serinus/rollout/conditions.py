@@ -131,7 +131,7 @@ def _describe_first(view: View) -> tuple[str, str]:
 def _describe_step(view: View, canary: Canary) -> tuple[str, str]:
     """Return what a canary waits for in its step."""
     step = steps.current_step(view.plan, canary)
-    place = f"revision {canary.revision}, step {canary.step} of {len(view.plan.steps)} ({_label(view, canary)})"
+    place = f"revision {canary.revision}, step {canary.ordinal} of {len(view.plan.steps)} ({_label(view, canary)})"
     if canary.paused:
         return contract.REASON_PAUSED, f"{place}: paused by a person, resume to go on"
     if canary.inconclusive:
@@ -195,7 +195,7 @@ def _canary_healthy(view: View) -> Condition:
     if canary.state is CanaryState.PROMOTING or (
         view.assessment is not None and view.assessment.verdict is Verdict.PASS
     ):
-        message = f"proof for what follows step {canary.step}"
+        message = f"proof for what follows step {canary.ordinal}"
         return Condition(type=type_, status=True, reason=contract.REASON_CANARY_PASSES, message=message)
     if view.assessment is None:
         return Condition(type=type_, status=None, reason=contract.REASON_UNDECIDED, message="no tick was judged yet")

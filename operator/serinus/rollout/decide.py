@@ -209,14 +209,14 @@ def _account(trigger: Trigger, canary: Canary, world: World) -> tuple[str, str]:
         Trigger.RETURNED: (contract.REASON_RETURNED, f"the spec equals stable again; {canary.identity} ends unjudged"),
         Trigger.SUPERSEDED: (contract.REASON_SUPERSEDED, f"a newer spec replaces {canary.identity}"),
         Trigger.ABANDONED: (contract.REASON_SUPERSEDED, f"the spec leaves {canary.identity}"),
-        Trigger.PODS_READY: (contract.REASON_ANALYSING, f"step {canary.step}: weight {step.weight} % in force"),
-        Trigger.STEP_PASSED: (contract.REASON_STEP_STARTED, f"step {canary.step} passed: {proof}"),
+        Trigger.PODS_READY: (contract.REASON_ANALYSING, f"step {canary.ordinal}: weight {step.weight} % in force"),
+        Trigger.STEP_PASSED: (contract.REASON_STEP_STARTED, f"step {canary.ordinal} passed: {proof}"),
         Trigger.ALL_PASSED: (contract.REASON_PROMOTING, f"all steps passed: {proof}"),
         Trigger.PROMOTED_BY_HAND: (contract.REASON_PROMOTING, f"{canary.identity} was promoted by a person"),
         Trigger.SWITCHED: (contract.REASON_PROMOTED, f"revision {canary.revision} serves all traffic"),
-        Trigger.PAUSED: (contract.REASON_PAUSED, f"{canary.identity} is held at step {canary.step}"),
-        Trigger.RESUMED: (contract.REASON_PROGRESSING, f"{canary.identity} goes on at step {canary.step}"),
-        Trigger.HELD: (contract.REASON_INCONCLUSIVE, f"no verdict in time in step {canary.step}: {proof}"),
+        Trigger.PAUSED: (contract.REASON_PAUSED, f"{canary.identity} is held at step {canary.ordinal}"),
+        Trigger.RESUMED: (contract.REASON_PROGRESSING, f"{canary.identity} goes on at step {canary.ordinal}"),
+        Trigger.HELD: (contract.REASON_INCONCLUSIVE, f"no verdict in time in step {canary.ordinal}: {proof}"),
     }
     return sentences[trigger]
 
@@ -242,7 +242,7 @@ def _honest_shares(world: World) -> tuple[Note, ...]:
     """Warn before the start about steps whose pods give another share than their weight."""
     replicas = world.desired.replicas
     off = [
-        f"step {index} asks for {asked} % and gets {reached} %"
+        f"step {index + 1} asks for {asked} % and gets {reached} %"
         for index, asked, reached in steps.unreachable_steps(world.desired.plan, replicas)
     ]
     if not off:

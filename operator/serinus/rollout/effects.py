@@ -59,13 +59,13 @@ def why_rejected(trigger: Trigger, canary: Canary, world: World) -> tuple[str, s
         ready = world.observed.ready_pods(canary.revision)
         limit = int(world.plan.progress_deadline.total_seconds())
         return contract.REASON_PROGRESS_DEADLINE, (
-            f"only {ready} pods of revision {canary.revision} were ready {limit} s after step {canary.step} began;"
+            f"only {ready} pods of revision {canary.revision} were ready {limit} s after step {canary.ordinal} began;"
             " look at their events and logs, or raise rollout.progressDeadline"
         )
     if trigger is Trigger.GAVE_UP:
         limit = int(world.plan.max_wait.total_seconds())
         seen = f": {world.assessment.because}" if world.assessment is not None else ""
-        return contract.REASON_INCONCLUSIVE, f"no verdict within {limit} s in step {canary.step}{seen}"
+        return contract.REASON_INCONCLUSIVE, f"no verdict within {limit} s in step {canary.ordinal}{seen}"
     return contract.REASON_ABORTED, f"attempt {canary.identity} was aborted by {_who_aborted(world, canary)}"
 
 

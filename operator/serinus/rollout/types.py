@@ -222,6 +222,11 @@ class Canary:
     """``max_wait`` has passed and ``onInconclusive`` is Pause: held until a proof comes or a person decides."""
 
     @property
+    def ordinal(self) -> int:
+        """Return the step as people count, from 1."""
+        return self.step + 1
+
+    @property
     def identity(self) -> str:
         """Return ``<revision>/<attempt>``, the name that commands use."""
         return f"{self.revision}/{self.attempt}"
