@@ -87,8 +87,8 @@ def _conclude(place: Place, stage: Stage, course: Course, console: Console, seco
     exposure = find_exposure(course.end.status, course.bad, counts)
     if exposure:
         console.print(
-            f"revision 3: {exposure.answers:,} answers, {exposure.failures:,} of them 500; from its first answer it took "
-            f"{exposure.until_weight_zero_seconds:.0f} s to weight 0, and {exposure.seconds:.0f} s to its last answer",
+            f"revision 3: {exposure.answers:,} answers, {exposure.failures:,} of them 500; from its first answer "
+            f"it took {exposure.until_weight_zero_seconds:.0f} s to weight 0, and {exposure.seconds:.0f} s to its last answer",
             soft_wrap=True,
         )
     console.print(say_load(counts), soft_wrap=True)

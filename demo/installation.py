@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from cluster.commands import run
+from cluster.errors import HarnessError
 from demo.chart import install_chart, uninstall_chart
 from demo.images import Image
 from demo.place import Place, is_found
@@ -18,17 +19,27 @@ NAMESPACE = "serinus-demo"
 NAME = "digits"
 LOAD_POD = "load"
 LOAD_REPORT = f"/api/v1/namespaces/{NAMESPACE}/pods/{LOAD_POD}:8090/proxy/report"
+# On the operator's namespace: the checkout whose demo this is.
+CHECKOUT = "serinus.dev/demo-checkout"
 # On the operator's namespace: the CRDs were not there before the demo came, so that it may take them along.
 CRDS_ARE_OURS = "serinus.dev/demo-brought-crds"
 WAIT_SECONDS = 180
 
 
 def install(place: Place, operator: Image) -> None:
-    """Apply CRDs, an empty demo namespace and the operator; return when the operator is ready."""
+    """Apply CRDs, namespaces and the operator; return when the operator is ready.
+
+    Raises:
+        HarnessError: The demo of another checkout is there.
+    """
     had_crds = is_found(place, "crd", "modeldeployments.serinus.dev")
     for name in (OPERATOR_NAMESPACE, NAMESPACE):
         if not is_found(place, "namespace", name):
             place.kubectl("create", "namespace", name)
+    other = _annotation(place, CHECKOUT)
+    if other and Path(other) != ROOT and Path(other).exists():
+        raise HarnessError(f"The demo of {other} is installed in this cluster; end it there with `make demo-down`.")
+    place.kubectl("annotate", "namespace", OPERATOR_NAMESPACE, f"{CHECKOUT}={ROOT}", "--overwrite")
     if not had_crds:
         place.kubectl("annotate", "namespace", OPERATOR_NAMESPACE, f"{CRDS_ARE_OURS}=true", "--overwrite")
     crds = str(ROOT / "crds")
@@ -80,8 +91,14 @@ def remove(place: Place) -> None:
             "delete", "namespace", name, "--ignore-not-found", f"--timeout={WAIT_SECONDS}s",
             timeout_seconds=WAIT_SECONDS + 10,
         )  # fmt: skip
-    if ours and not is_found(place, "modeldeployments", "--all-namespaces"):
+    if are_crds_ours and not is_found(place, "modeldeployments", "--all-namespaces"):
         place.kubectl("delete", "-f", str(ROOT / "crds"), "--ignore-not-found")
+
+
+def _annotation(place: Place, key: str) -> str:
+    """Return an annotation of the operator's namespace, empty without it."""
+    path = "{.metadata.annotations." + key.replace(".", "\\.") + "}"
+    return place.kubectl("get", "namespace", OPERATOR_NAMESPACE, f"--output=jsonpath={path}")
 
 
 def stop_cluster() -> None:
