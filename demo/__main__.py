@@ -88,7 +88,7 @@ def _conclude(place: Place, stage: Stage, course: Course, console: Console, seco
     if exposure:
         console.print(
             f"revision 3: {exposure.answers:,} answers, {exposure.failures:,} of them 500; from its first answer "
-            f"it took {exposure.until_weight_zero_seconds:.0f} s to weight 0, and {exposure.seconds:.0f} s to its last answer",
+            f"{exposure.until_weight_zero_seconds:.0f} s to weight 0, and {exposure.seconds:.0f} s to its last answer",
             soft_wrap=True,
         )
     console.print(say_load(counts), soft_wrap=True)

@@ -81,10 +81,9 @@ def start_load(place: Place) -> None:
 
 def remove(place: Place) -> None:
     """Remove namespaces, operator and, where the demo brought them and nobody uses them, the CRDs."""
-    brought = "{.metadata.annotations." + CRDS_ARE_OURS.replace(".", "\\.") + "}"
-    ours = False
+    are_crds_ours = False
     if is_found(place, "namespace", OPERATOR_NAMESPACE):
-        ours = place.kubectl("get", "namespace", OPERATOR_NAMESPACE, f"--output=jsonpath={brought}") == "true"
+        are_crds_ours = _annotation(place, CRDS_ARE_OURS) == "true"
         uninstall_chart(place.kubeconfig, namespace=OPERATOR_NAMESPACE)
     for name in (NAMESPACE, OPERATOR_NAMESPACE):
         place.kubectl(
