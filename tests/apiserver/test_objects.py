@@ -315,11 +315,10 @@ def test_people_see_what_matters_in_a_list(server: ApiServer, namespace: str) ->
         del server.session.headers["Accept"]
     columns = {each["name"]: each["priority"] for each in table["columnDefinitions"]}
     row = dict(zip(columns, table["rows"][0]["cells"], strict=True))
-    assert {key: row[key] for key in ("Phase", "Stable", "Canary", "Step", "Weight", "Ready", "Reason")} == {
+    assert {key: row[key] for key in ("Phase", "Stable", "Canary", "Weight", "Ready", "Reason")} == {
         "Phase": "Progressing",
         "Stable": "bcd4fgh2kl",
         "Canary": "x7mn2pqr5s",
-        "Step": 1,
         "Weight": 25,
         "Ready": "False",
         "Reason": "Analysing",

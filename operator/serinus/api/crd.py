@@ -41,7 +41,6 @@ _MODEL_DEPLOYMENT_COLUMNS = (
     _column("Phase", ".status.phase"),
     _column("Stable", ".status.stable.revision", description="The revision that serves"),
     _column("Canary", ".status.canary.revision", description="The revision that is being tried"),
-    _column("Step", ".status.canary.step", "integer", description="Index of the step, from 0"),
     _column("Weight", ".status.canary.weight", "integer", description="Percent of the traffic for the canary"),
     _column("Ready", _condition(contract.READY, "status")),
     _AGE,

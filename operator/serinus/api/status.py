@@ -46,7 +46,7 @@ class CanaryStatus(Seen):
     attempt: int
     """Counted from 1 per revision."""
     step: int
-    """Index into the steps of the report."""
+    """Index into the steps of the report, from 0; people count from 1."""
     weight: int
     """Percent of the traffic that is asked for now."""
     actual_weight: int | None = None
