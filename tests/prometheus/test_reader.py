@@ -12,6 +12,7 @@ from serinus.prometheus.reader import Reader
 from serinus.signals.counts import AGE_UNKNOWN
 from serinus.signals.presets import preset
 from serinus.signals.scope import Scope
+from serinus.signals.selectors import parse_selector
 from support.traffic import InProcess, Pod, Process, Request, moment
 from support.tsdb import Tsdb
 
@@ -113,6 +114,29 @@ def test_first_errors_count_although_their_series_is_born_with_them() -> None:
     )
     pod = Pod(name=NAMES[0], processes=[life], scrapes=regular(-500, 20), exports_start=False)
     assert read(store(pod), 0, 10).by_pod == {pod.name: (13, 3)}
+
+
+def counters(*points: tuple[float, int, int | None]) -> Tsdb:
+    """Store totals and bad requests of one pod, without ``up`` and start times."""
+    tsdb, target = Tsdb(), {"pod": NAMES[0], "namespace": "risk", "instance": "i", "job": "j"}
+    for at, total, bad in points:
+        tsdb.add(moment(at), "http_requests_total", total - (bad or 0), code="200", **target)
+        if bad is not None:
+            tsdb.add(moment(at), "http_requests_total", bad, code="500", **target)
+    return tsdb
+
+
+def test_a_counter_that_was_seen_proves_that_its_target_was_scraped() -> None:
+    assert read(counters((-5, 10, None), (5, 14, 3)), 0, 10).by_pod == {NAMES[0]: (4, 3)}
+
+
+def test_a_reset_that_only_the_bad_requests_show_is_walked() -> None:
+    tsdb, target = Tsdb(), {"pod": NAMES[0], "namespace": "risk", "instance": "i", "job": "j"}
+    for at, total, bad in ((-5, 10, 5), (2, 13, 8), (5, 15, 2), (8, 16, 2)):
+        tsdb.add(moment(at), "all_total", total, **target)
+        tsdb.add(moment(at), "bad_total", bad, **target)
+    reader = Reader(InProcess(tsdb), SCOPE, moment(0), moment(10))
+    assert reader.rates([parse_selector("all_total")], [parse_selector("bad_total")]).by_pod == {NAMES[0]: (6, 5)}
 
 
 def test_an_old_pod_that_is_seen_for_the_first_time_delivers_nothing_yet() -> None:

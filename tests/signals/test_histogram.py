@@ -23,6 +23,11 @@ def test_labels_are_compared_as_numbers() -> None:
     assert edge.note == ""
 
 
+def test_an_edge_that_is_a_hair_above_the_bound_is_the_bound() -> None:
+    edge = chosen(0.3, frozenset({"0.1", "0.30000000000000004", "+Inf"}))
+    assert (edge.labels, edge.note) == (("0.30000000000000004",), "")
+
+
 def test_the_next_lower_edge_is_taken_and_told() -> None:
     edge = chosen(0.3, USUAL)
     assert edge.seconds == 0.25
