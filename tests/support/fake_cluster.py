@@ -5,12 +5,12 @@ uid and generation, status apart from the rest, fields of an apply that vanish w
 what is owned, immutable Deployment selectors and report specs. What it leaves out: schemas, defaults, admission.
 """
 
-import copy
 import itertools
+import pickle
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from serinus.cluster.kinds import (
     DEPLOYMENT,
@@ -27,6 +27,7 @@ from serinus.cluster.protocol import NO_LABELS
 from serinus.errors import AlreadyExists, ClusterUnavailable, Conflict, NotFound, Refused
 from support.fake_pods import FakePods
 
+T = TypeVar("T")
 Key = tuple[str, str, str]
 Subscriber = Callable[[str, Manifest], None]
 
@@ -93,13 +94,13 @@ class FakeCluster:
         """Set an object as a person or another controller would: no log line; metadata, spec and status as given."""
         key = _key(obj)
         held = self._objects.get(key)
-        stored = self._store(key, {**copy.deepcopy(obj), "metadata": self._metadata(obj, held)}, held)
-        return copy.deepcopy(stored)
+        stored = self._store(key, {**_copy(obj), "metadata": self._metadata(obj, held)}, held)
+        return _copy(stored)
 
     def edit(self, kind: Kind, namespace: str, name: str, patch: Manifest) -> Manifest:
         """Merge-patch an object, status included, as a person or another controller would: no log line."""
         held = self._held(kind, namespace, name)
-        return copy.deepcopy(self._store(_key(held), merge(held, copy.deepcopy(patch)), held))
+        return _copy(self._store(_key(held), merge(held, _copy(patch)), held))
 
     def remove(self, kind: Kind, namespace: str, name: str) -> None:
         """Delete an object and what it owns as a person or another controller would: no log line."""
@@ -113,12 +114,12 @@ class FakeCluster:
 
     def get(self, kind: Kind, namespace: str, name: str) -> Manifest | None:
         self._read()
-        return copy.deepcopy(self._objects.get((kind.kind, namespace, name)))
+        return _copy(self._objects.get((kind.kind, namespace, name)))
 
     def list(self, kind: Kind, namespace: str, labels: Mapping[str, str] = NO_LABELS) -> list[Manifest]:
         self._read()
         return [
-            copy.deepcopy(obj)
+            _copy(obj)
             for key, obj in sorted(self._objects.items())
             if key[0] == kind.kind and namespace in ("", key[1]) and _has_labels(obj, labels)
         ]
@@ -147,7 +148,7 @@ class FakeCluster:
             _check_immutable(held, wanted)
             if dry_run:
                 return wanted, False
-            self._applied[key] = copy.deepcopy(intent)
+            self._applied[key] = _copy(intent)
             changed = held is None or wanted != held
             return self._store(key, wanted, held), changed
 
@@ -157,7 +158,7 @@ class FakeCluster:
         def effect() -> tuple[Manifest, bool]:
             held = self._held(kind, namespace, name)
             _check_preconditions(patch, held)
-            wanted = merge(held, copy.deepcopy(_without_status(patch)))
+            wanted = merge(held, _copy(_without_status(patch)))
             wanted["metadata"] = self._metadata(wanted, held)
             _check_immutable(held, wanted)
             return self._store(_key(held), wanted, held), wanted != held
@@ -168,7 +169,7 @@ class FakeCluster:
         def effect() -> tuple[Manifest, bool]:
             held = self._held(kind, namespace, name)
             _check_preconditions({"metadata": {"resourceVersion": resource_version}}, held)
-            wanted = {**held, "status": merge(held.get("status") or {}, copy.deepcopy(status))}
+            wanted = {**held, "status": merge(held.get("status") or {}, _copy(status))}
             changed = wanted["status"] != (held.get("status") or {})
             return (self._store(_key(held), wanted, held) if changed else held), changed
 
@@ -227,7 +228,7 @@ class FakeCluster:
         self.writes.append(Write(verb, obj["kind"], obj["metadata"]["name"], changed, dry_run))
         if failure:
             raise failure[1]
-        return copy.deepcopy(result)
+        return _copy(result)
 
     def _held(self, kind: Kind, namespace: str, name: str) -> Manifest:
         held = self._objects.get((kind.kind, namespace, name))
@@ -236,11 +237,11 @@ class FakeCluster:
         return held
 
     def _metadata(self, obj: Manifest, held: Manifest | None) -> dict[str, Any]:
-        given = {k: v for k, v in copy.deepcopy(obj["metadata"]).items() if k not in _OF_THE_SERVER or not held}
+        given = {k: v for k, v in _copy(obj["metadata"]).items() if k not in _OF_THE_SERVER or not held}
         if held is not None:
             kept = {k: v for k, v in held["metadata"].items() if k in _OF_THE_SERVER}
             if "managedFields" in obj["metadata"]:
-                kept["managedFields"] = copy.deepcopy(obj["metadata"]["managedFields"])
+                kept["managedFields"] = _copy(obj["metadata"]["managedFields"])
             return {**given, **kept}
         given.pop("resourceVersion", None)
         given.setdefault("uid", f"uid-{next(self._uid)}")
@@ -250,7 +251,7 @@ class FakeCluster:
     def _store(self, key: Key, wanted: Manifest, held: Manifest | None) -> Manifest:
         if held is not None and wanted == held:
             return held
-        wanted = copy.deepcopy(wanted)
+        wanted = _copy(wanted)
         if key[0] in _WITH_GENERATION:
             generation = held["metadata"].get("generation", 0) if held else wanted["metadata"].get("generation", 1) - 1
             same = held is not None and wanted.get("spec") == held.get("spec")
@@ -272,7 +273,12 @@ class FakeCluster:
 
     def _tell(self, event: str, obj: Manifest) -> None:
         for subscriber in self._subscribers:
-            subscriber(event, copy.deepcopy(obj))
+            subscriber(event, _copy(obj))
+
+
+def _copy(value: T) -> T:
+    """Return a deep copy; several times faster than the module of that name, and most of what a test costs."""
+    return pickle.loads(pickle.dumps(value, pickle.HIGHEST_PROTOCOL))
 
 
 def _key(obj: Manifest) -> Key:
@@ -293,7 +299,7 @@ def _is_owned(obj: Manifest, uid: str) -> bool:
 
 
 def _without_status(obj: Manifest) -> Manifest:
-    copied = copy.deepcopy(obj)
+    copied = _copy(obj)
     if copied.get("kind", "") in _WITH_STATUS or "kind" not in copied:
         copied.pop("status", None)
     return copied
@@ -329,7 +335,7 @@ def _check_immutable(held: Manifest | None, wanted: Manifest) -> None:
 
 def _without_left_out(present: Any, applied: Manifest, intent: Manifest) -> Any:
     """Return ``present`` without the fields that the last apply had and this one leaves out."""
-    result = copy.deepcopy(present)
+    result = _copy(present)
     for key, value in applied.items():
         if key not in result:
             continue
@@ -348,7 +354,5 @@ def _overlay(base: Manifest, intent: Manifest) -> Manifest:
     result = dict(base)
     for key, value in intent.items():
         old = result.get(key)
-        result[key] = (
-            _overlay(old, value) if isinstance(value, dict) and isinstance(old, dict) else copy.deepcopy(value)
-        )
+        result[key] = _overlay(old, value) if isinstance(value, dict) and isinstance(old, dict) else _copy(value)
     return result
