@@ -71,12 +71,25 @@ def test_equally_bad_sides_are_no_reason(bad_share: int) -> None:
     assert said[-1].evidence < 1.5
 
 
-def test_missing_data_after_a_turned_key_rolls_nothing_back() -> None:
-    of = plan(errors())
-    running, _ = play_from(Running(), of, [{"errors": FAILING}])
-    running = replace(running, turned=True)
-    _, said = play_from(running, of, [{"errors": NO_DATA}, {}], first=2)
-    assert [each.verdict for each in said] == [Verdict.NO_DATA] * 2
+def test_a_key_that_turned_long_ago_still_counts_but_only_at_a_tick_that_tells() -> None:
+    """Two signals turned the key together; then ``a`` went quiet, and has a practical effect now."""
+    of = plan(errors("a"), errors("b"))
+    running, said = play_from(Running(), of, [{"a": rates((20, 2), (80, 0))}])
+    assert said[0].evidence < 20
+    assert not said[0].rollback
+    state = running.rates["a"]
+    remembered = replace(state, process=replace(state.process, peak=25.0))
+    running = replace(running, turned=True, ticks=9, rates={"a": remembered})
+    after, silent = play_from(running, of, [{"a": NO_DATA}, {}, {"b": HEALTHY}], first=2)
+    assert [each.verdict for each in silent] == [Verdict.NO_DATA, Verdict.NO_DATA, Verdict.INCONCLUSIVE]
+    _, said = play_from(after, of, [{"a": FAILING}], first=5)
+    assert said[0].rollback
+
+
+@pytest.mark.parametrize(("value", "breach"), [(9.9, True), (10.0, False), (85.0, False), (85.1, True)])
+def test_bounds_belong_to_what_is_allowed(value: float, breach: bool) -> None:
+    said = play(plan(replace(query(), minimum=10.0)), [{"gpu": ValueMeasurement(value=value)}] * 2)
+    assert said[-1].rollback is breach
 
 
 def test_a_rollback_stands_whatever_comes_later() -> None:
