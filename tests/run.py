@@ -96,6 +96,12 @@ def run_tests(arguments: Sequence[str], left_out: str) -> int:
     return int(pytest.main([str(ROOT / "tests"), "-m", "not e2e", *arguments], plugins=[LeftOut(left_out)]))
 
 
+def offer_prometheus() -> None:
+    """Let the tests that try PromQL on a real Prometheus have the test cluster's binary."""
+    if (built := access.built_binary("prometheus")) is not None:
+        os.environ.setdefault("SERINUS_TEST_PROMETHEUS", str(built))
+
+
 def is_allowed() -> bool:
     """Say which cluster the kubeconfig names; return whether the person at the terminal lets us use it."""
     if shutil.which("kubectl") is None:
@@ -116,7 +122,10 @@ def main(arguments: Sequence[str]) -> int:
     if todo.ask and not is_allowed():
         return 2
     try:
-        status = (cluster("up") if todo.start else 0) or run_tests(arguments, todo.left_out)
+        status = cluster("up") if todo.start else 0
+        if status == 0:
+            offer_prometheus()
+            status = run_tests(arguments, todo.left_out)
     finally:
         went_down = not todo.start or os.environ.get("KEEP") == "1" or take_down()
     return status if went_down else status or 1
