@@ -121,3 +121,20 @@ def test_stopping_gives_up_after_its_patience() -> None:
         await asyncio.sleep(1)
 
     run_simulated(main())
+
+
+def test_a_success_lets_the_next_failure_start_with_the_first_delay() -> None:
+    def work(key: Key, run: int) -> timedelta:
+        if run != 3:
+            raise ClusterUnavailable("down")
+        return timedelta(seconds=10)
+
+    async def main() -> None:
+        bench = Bench(work)
+        bench.workers.wake(A)
+        await asyncio.sleep(12.1)
+        # Failures at 0 and 0.5, success at 1.5, then a failure at 11.5 that waits 0.5 again.
+        assert [at for at, _ in bench.runs] == [0.0, 0.5, 1.5, 11.5, 12.0]
+        assert await bench.workers.stop(1)
+
+    run_simulated(main())
