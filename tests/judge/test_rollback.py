@@ -82,7 +82,8 @@ def test_a_key_that_turned_long_ago_still_counts_but_only_at_a_tick_that_tells()
     running = replace(running, turned=True, ticks=9, rates={"a": remembered})
     after, silent = play_from(running, of, [{"a": NO_DATA}, {}, {"b": HEALTHY}], first=2)
     assert [each.verdict for each in silent] == [Verdict.NO_DATA, Verdict.NO_DATA, Verdict.INCONCLUSIVE]
-    _, said = play_from(after, of, [{"a": FAILING}], first=5)
+    _, said = play_from(after, of, [{"a": rates((20, 1), (80, 0))}], first=5)
+    assert (said[0].signals[0].evidence or 0.0) < 20
     assert said[0].rollback
 
 
