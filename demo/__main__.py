@@ -82,7 +82,8 @@ def _conclude(place: Place, stage: Stage, course: Course, console: Console, seco
     if counts is None:
         console.print("The load generator gave no report.", style="bold red")
         return 1
-    stage.draw(course.end)
+    if not console.is_terminal:  # a terminal has the picture already
+        console.print(stage.picture(course.end), soft_wrap=True)
     console.print()
     exposure = find_exposure(course.end.status, course.bad, counts)
     if exposure:

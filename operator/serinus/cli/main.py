@@ -143,16 +143,29 @@ def _ask(question: Callable[[], T]) -> T:
 
 
 def _watch(console: Console, question: Callable[[], RenderableType]) -> None:
-    with Live(_ask(question), console=console, auto_refresh=False, screen=console.is_terminal) as live:
+    """Draw again and again; on a terminal in place, else one picture below the other."""
+
+    def look() -> RenderableType:
         try:
+            return question()
+        except ClusterUnavailable as error:
+            return f"waiting for the API server: {error.message}"
+
+    picture = _ask(question)
+    try:
+        if not console.is_terminal:
+            while True:
+                console.print(picture)
+                time.sleep(REFRESH_SECONDS)
+                picture = _ask(look)
+        with Live(picture, console=console, auto_refresh=False, screen=True) as live:
             while True:
                 time.sleep(REFRESH_SECONDS)
-                try:
-                    live.update(question(), refresh=True)
-                except ClusterUnavailable as error:
-                    live.update(f"waiting for the API server: {error.message}", refresh=True)
-        except KeyboardInterrupt:
-            return
+                picture = _ask(look)
+                live.update(picture, refresh=True)
+    except KeyboardInterrupt:
+        if console.is_terminal:
+            console.print(picture)
 
 
 if __name__ == "__main__":

@@ -133,8 +133,9 @@ class _Rows:
         children: list[RenderableType] = [*say_step(canary, plan, self._now)]
         if canary.get("planOutdated"):
             children.append(Text("steps or signals were edited after the start: this attempt keeps its own plan"))
-        children += self._pod_tree(canary["revision"])
+        # Evidence before pods: a short terminal cuts off the end.
         children += self._evidence(report)
+        children += self._pod_tree(canary["revision"])
         return self._node(canary["revision"], "canary", said, children)
 
     def _rejected(self, rejected: Wire) -> Tree:
@@ -142,8 +143,8 @@ class _Rows:
         said = f"{rejected.get('reason')}, {ago} ago, attempt {rejected.get('attempt', 1)}"
         report = find_report(self._reports, rejected.get("report"))
         children: list[RenderableType] = [*self._say_once(rejected.get("message"))]
-        children += self._pod_tree(rejected["revision"])
         children += self._evidence(report)
+        children += self._pod_tree(rejected["revision"])
         return self._node(rejected["revision"], "rejected", said, children)
 
     def _plain(self, revision: str, role: str, said: str) -> Tree:
