@@ -1,6 +1,6 @@
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from serinus.cluster.merge import make_merge_patch, merge
@@ -10,11 +10,8 @@ keys = st.sampled_from("abc")
 inner = st.dictionaries(keys, leaves, max_size=3)
 middle = st.dictionaries(keys, leaves | inner, max_size=3)
 objects = st.dictionaries(keys, leaves | middle, max_size=3)
-# How fast examples are made says something about the machine, nothing about merging.
-unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
-@unhurried
 @given(before=objects, after=objects)
 def test_a_patch_made_from_two_objects_turns_one_into_the_other(before: dict[str, Any], after: dict[str, Any]) -> None:
     kept = repr(before)
@@ -22,7 +19,6 @@ def test_a_patch_made_from_two_objects_turns_one_into_the_other(before: dict[str
     assert repr(before) == kept
 
 
-@unhurried
 @given(same=objects)
 def test_equal_objects_need_no_patch(same: dict[str, Any]) -> None:
     assert make_merge_patch(same, same) == {}

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from serinus.cluster.kinds import EVENT
@@ -74,7 +74,6 @@ def test_an_event_that_fails_does_not_stop_the_others(error: Exception) -> None:
     assert [event["reason"] for event in cluster.list(EVENT, "n")] == ["ScaledDown"]
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(message=st.text(max_size=3000), name=st.from_regex(r"[a-z]{1,253}", fullmatch=True))
 def test_no_message_and_no_name_is_too_long_for_the_server(message: str, name: str) -> None:
     event = make_event(body(name=name), Said(message=message), NOW, "i")

@@ -1,7 +1,7 @@
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from serinus.controller.queue import CONFLICT_BACKOFF, ERROR_BACKOFF, REST_SECONDS, Key, WorkQueue
@@ -87,7 +87,6 @@ def test_failures_in_a_row_wait_longer_each_time_up_to_a_limit_and_forgetting_st
     assert queue.add_failed(B, CONFLICT_BACKOFF) == 0.02
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(failures=st.integers(1, 10_000), chance=st.floats(0, 1, exclude_max=True))
 def test_jitter_takes_at_most_half_and_the_limit_holds(failures: int, chance: float) -> None:
     full = ERROR_BACKOFF.delay_seconds(failures, 0.0)
@@ -124,7 +123,6 @@ steps = st.lists(
 )
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(steps=steps)
 def test_whatever_happens_a_woken_key_runs_after_its_wake_and_never_twice_at_once(
     steps: list[tuple[str, Key]],
