@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster import addresses, leftovers, preflight
+from cluster import addresses, leftovers, preflight, waiting
 from cluster.errors import HarnessError
 from cluster.paths import Layout
 
@@ -33,10 +33,18 @@ def agent(tmp_path: Path) -> Path:
     return program
 
 
+def wait_for_its_name(agent: subprocess.Popen[bytes]) -> None:
+    """Return when the kernel shows the program's name: `Popen` may return a moment earlier."""
+    layout = Layout(state=Path("/nonexistent"), cache=Path("/nonexistent"))
+    comm = Path(f"/proc/{agent.pid}/comm")
+    waiting.wait_until("the name", lambda: comm.read_text().strip() == "kubelet", layout, daemons=(), poll_seconds=0.01)
+
+
 def test_another_node_agent_of_this_host_is_in_the_way(agent: Path, tmp_path: Path) -> None:
     layout = Layout(state=tmp_path / "state", cache=tmp_path)
     with subprocess.Popen([agent, "600"]) as other:
         try:
+            wait_for_its_name(other)
             assert (other.pid, "kubelet") in set(preflight.other_nodes(layout))
             with pytest.raises(HarnessError, match=r"kubelet.*CLUSTER=current"):
                 preflight.require_no_other_node(layout)
@@ -48,6 +56,7 @@ def test_our_own_node_agent_is_not(agent: Path, tmp_path: Path) -> None:
     layout = Layout(state=tmp_path, cache=tmp_path)
     with subprocess.Popen([agent, "600"]) as ours:
         try:
+            wait_for_its_name(ours)
             assert ours.pid not in {pid for pid, _ in preflight.other_nodes(layout)}
         finally:
             ours.kill()
