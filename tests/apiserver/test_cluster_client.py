@@ -10,7 +10,7 @@ from kubernetes.client import Configuration
 
 from apiserver.conftest import TOKEN, ApiServer
 from serinus.cluster.client import Cluster, connect
-from serinus.cluster.kinds import CONFIG_MAP, DEPLOYMENT, EVENT, MODEL_DEPLOYMENT, ROLLOUT_REPORT
+from serinus.cluster.kinds import CONFIG_MAP, CONTROLLER_REVISION, DEPLOYMENT, EVENT, MODEL_DEPLOYMENT, ROLLOUT_REPORT
 from serinus.controller.events import EventRecorder
 from serinus.controller.lease import LEASE_SECONDS, LeaseElector
 from serinus.errors import AlreadyExists, ClusterUnavailable, Conflict, Forbidden, NotFound, Refused
@@ -78,6 +78,21 @@ def test_what_collides_is_told_apart(cluster: Cluster, namespace: str) -> None:
     cluster.delete(CONFIG_MAP, namespace, "c", uid=made["metadata"]["uid"])
     cluster.delete(CONFIG_MAP, namespace, "c")
     assert cluster.get(CONFIG_MAP, namespace, "c") is None
+
+
+def test_a_stored_revision_can_still_be_patched_whatever_its_template_holds(cluster: Cluster, namespace: str) -> None:
+    """The garbage collector has to take our ownerReference off it, or an orphaning delete hangs for ever."""
+    stored = {
+        "apiVersion": "apps/v1",
+        "kind": "ControllerRevision",
+        "metadata": {"name": "fraud-x", "namespace": namespace},
+        "revision": 1,
+        "data": {"z": "<&>\u2028 ü", "a": {"y": 1.5, "b": [1, {"q": None, "c": True}]}},
+    }
+    cluster.create(stored)
+    patched = cluster.patch(CONTROLLER_REVISION, namespace, "fraud-x", {"metadata": {"labels": {"seen": "yes"}}})
+    assert patched["metadata"]["labels"] == {"seen": "yes"}
+    assert patched["data"] == stored["data"]
 
 
 @pytest.mark.parametrize(

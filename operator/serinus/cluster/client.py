@@ -27,6 +27,9 @@ PAGE_SIZE = 500
 POOL_SIZE = 32
 _JSON = "application/json"
 _APPLY = "application/apply-patch+yaml"
+# The body is JSON all the same. The API server keeps the data of a ControllerRevision as the bytes that came, and
+# refuses every later patch as a change unless they are as Go writes them; what comes as YAML it writes anew itself.
+_CREATE = "application/yaml"
 _MERGE = "application/merge-patch+json"
 
 
@@ -108,7 +111,10 @@ class Cluster:
     def create(self, obj: Manifest) -> Manifest:
         """Create an object; ``AlreadyExists`` if there is one of that name."""
         kind, namespace, _ = _identify(obj)
-        return self._write(_Request(verb="create", kind=kind, method="POST", path=kind.path(namespace), body=obj))
+        request = _Request(
+            verb="create", kind=kind, method="POST", path=kind.path(namespace), body=obj, content_type=_CREATE
+        )
+        return self._write(request)
 
     def apply(self, obj: Manifest, *, dry_run: bool = False) -> Manifest:
         """Server-side apply the whole intent by force; create what is absent."""
