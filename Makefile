@@ -32,7 +32,7 @@ lint: .venv ## Check style, types and the import law
 	@$(VENV)/bin/lint-imports --no-logo
 
 test-fast: lint ## Run lint and every test that needs no cluster (under a minute)
-	@$(RUN) -m pytest -q -n 2 $(PURE) $(ARGS)
+	@$(RUN) -m pytest -q -n 2 --dist worksteal $(PURE) $(ARGS)
 
 test: lint ## Run everything, on a real cluster where one can be had
 	@$(RUN) -u tests/run.py $(ARGS)
