@@ -33,18 +33,18 @@ def agent(tmp_path: Path) -> Path:
     return program
 
 
-def wait_for_its_name(agent: subprocess.Popen[bytes]) -> None:
-    """Return when the kernel shows the program's name: `Popen` may return a moment earlier."""
+def wait_for_its_start(program: subprocess.Popen[bytes]) -> None:
+    """Return when the kernel shows the program's name and words: `Popen` may return a moment earlier."""
     layout = Layout(state=Path("/nonexistent"), cache=Path("/nonexistent"))
-    comm = Path(f"/proc/{agent.pid}/comm")
-    waiting.wait_until("the name", lambda: comm.read_text().strip() == "kubelet", layout, daemons=(), poll_seconds=0.01)
+    words = Path(f"/proc/{program.pid}/cmdline")
+    waiting.wait_until("the words", lambda: b"600" in words.read_bytes(), layout, daemons=(), poll_seconds=0.01)
 
 
 def test_another_node_agent_of_this_host_is_in_the_way(agent: Path, tmp_path: Path) -> None:
     layout = Layout(state=tmp_path / "state", cache=tmp_path)
     with subprocess.Popen([agent, "600"]) as other:
         try:
-            wait_for_its_name(other)
+            wait_for_its_start(other)
             assert (other.pid, "kubelet") in set(preflight.other_nodes(layout))
             with pytest.raises(HarnessError, match=r"kubelet.*CLUSTER=current"):
                 preflight.require_no_other_node(layout)
@@ -56,7 +56,7 @@ def test_our_own_node_agent_is_not(agent: Path, tmp_path: Path) -> None:
     layout = Layout(state=tmp_path, cache=tmp_path)
     with subprocess.Popen([agent, "600"]) as ours:
         try:
-            wait_for_its_name(ours)
+            wait_for_its_start(ours)
             assert ours.pid not in {pid for pid, _ in preflight.other_nodes(layout)}
         finally:
             ours.kill()
@@ -79,6 +79,7 @@ def test_program_of_the_state_directory_is_a_daemon(agent: Path, tmp_path: Path)
     layout.binary("etcd").symlink_to(agent)
     with subprocess.Popen([layout.binary("etcd"), "600"]) as daemon:
         try:
+            wait_for_its_start(daemon)
             assert daemon.pid in set(leftovers.daemons(layout))
         finally:
             daemon.kill()
