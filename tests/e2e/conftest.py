@@ -26,6 +26,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.e2e)
 
 
+def models_in(fixture: object) -> list[Model]:
+    """Return the ModelDeployments that a fixture's value holds."""
+    if isinstance(fixture, Models):
+        return fixture.made
+    return [fixture] if isinstance(fixture, Model) else []
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Add to a failure what the cluster looked like."""
@@ -33,8 +40,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     values = getattr(item, "funcargs", {}).values()
     operator = next((each for each in values if isinstance(each, OperatorProcess)), None)
     if report.failed and report.when in {"setup", "call"} and operator is not None:
-        made = [model for each in values if isinstance(each, Models) for model in each.made]
-        report.sections.extend(tell([*made, *(each for each in values if isinstance(each, Model))], operator))
+        report.sections.extend(tell([model for each in values for model in models_in(each)], operator))
     return report
 
 
@@ -94,6 +100,9 @@ def started_operator(
     if operator.running:
         status = operator.stop()
         assert status == 0, f"SIGTERM ended the operator with {status}:\n{operator.log_tail(40)}"
+    # Over all scenarios: it never wanted a right that the chart does not give, and never met a bug of its own.
+    for word in ("forbidden", "Traceback"):
+        assert not operator.log_lines(word), "\n".join(operator.log_lines(word))
 
 
 @pytest.fixture

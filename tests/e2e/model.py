@@ -255,8 +255,12 @@ class Models:
 
     def __call__(self, name: str) -> Model:
         """Return a ModelDeployment that is not applied yet."""
-        self.made.append(Model(self._api, self._namespace, name))
-        return self.made[-1]
+        return self.take(Model(self._api, self._namespace, name))
+
+    def take(self, model: Model) -> Model:
+        """Make a ModelDeployment one of this test's own: shown when it fails, deleted when it ends."""
+        self.made.append(model)
+        return model
 
 
 class Beacon:

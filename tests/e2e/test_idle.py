@@ -4,11 +4,11 @@ import time
 from contextlib import ExitStack
 
 from e2e.manifests import model_spec, pod_template
-from e2e.model import OWNED_KINDS, Beacon, Models
+from e2e.model import OWNED_KINDS, Beacon, Model, Models
 from e2e.operator_process import OperatorProcess, ProcessorUse
 from e2e.waiting import eventually
 
-WATCHED_SECONDS = 30
+WATCHED_SECONDS = 20
 MEMORY_BYTES = 150 * 1024 * 1024
 PROCESSOR_SHARE = 0.02
 
@@ -40,7 +40,7 @@ def test_idle_operator_writes_nothing_and_costs_little(
     assert memory < MEMORY_BYTES
 
 
-def owners_of_pods(model: object, namespace: str) -> set[str]:
+def owners_of_pods(model: Model, namespace: str) -> set[str]:
     """Return the ModelDeployments that have pods."""
-    pods = model.api.list("Pod", namespace)  # type: ignore[attr-defined]
+    pods = model.api.list("Pod", namespace)
     return {pod["metadata"].get("labels", {}).get("serinus.dev/model-deployment", "") for pod in pods}

@@ -7,7 +7,7 @@ from e2e.manifests import model_spec, pod_template
 from e2e.model import Beacon, Models, canary_of, condition, parse_time, rejections_of, stable_of
 from e2e.waiting import eventually
 
-MAX_WAIT = timedelta(seconds=20)
+MAX_WAIT = timedelta(seconds=12)
 TWO_TICKS = timedelta(seconds=10)
 
 
@@ -18,7 +18,7 @@ def second_template() -> dict[str, Any]:
 
 def test_silent_canary_is_held_and_goes_on_when_requests_come(models: Models) -> None:
     model = models("silent-pause")
-    rollout = {"maxWait": "20s", "onInconclusive": "Pause"}
+    rollout = {"maxWait": "12s", "onInconclusive": "Pause"}
     model.apply(model_spec(rollout=rollout))
     first = model.wait_ready()
     model.apply(model_spec(rollout=rollout, template=second_template()))
@@ -49,7 +49,7 @@ def test_silent_canary_is_held_and_goes_on_when_requests_come(models: Models) ->
 
 def test_silent_canary_meets_what_on_inconclusive_says(models: Models, beacon: Beacon) -> None:
     chosen = {policy: models(f"silent-{policy.lower()}") for policy in ("Wait", "PromoteIfCalm", "Rollback")}
-    rollouts = {policy: {"maxWait": "20s", "onInconclusive": policy} for policy in chosen}
+    rollouts = {policy: {"maxWait": "12s", "onInconclusive": policy} for policy in chosen}
     for policy, model in chosen.items():
         model.apply(model_spec(replicas=1, rollout=rollouts[policy]))
     firsts = {policy: model.wait_ready() for policy, model in chosen.items()}

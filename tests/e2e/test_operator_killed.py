@@ -6,7 +6,7 @@ from e2e.manifests import model_spec, pod_template, weights
 from e2e.model import Beacon, Models, canary_of, is_ready_at, parse_time, rejections_of, stable_of
 from e2e.operator_process import OperatorProcess
 
-DEADLINE = timedelta(seconds=40)
+DEADLINE = timedelta(seconds=25)
 
 
 def test_killed_at_a_step_and_started_again(models: Models, operator: OperatorProcess, beacon: Beacon) -> None:

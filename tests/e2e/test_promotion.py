@@ -24,6 +24,9 @@ def test_good_revision_is_promoted_without_a_lost_request(models: Models) -> Non
         load.wait_for(lambda counts: counts.answers_of(second) > served_by_second + 20, 60)
         serving = model.pod_uids(second)
 
+    unreachable = model.wait_event("WeightUnreachable")
+    assert "50 %" in unreachable["message"]
+    assert "40 %" in unreachable["message"], "2 of 5 pods are the canary's"
     counts = load.counts()
     assert counts.new.failed == 0, counts.to_wire()
     assert counts.new.skipped == 0, "the load did not keep its rate, so it proves less than it says"
@@ -47,7 +50,7 @@ def _assert_weights_rise(canaries: list[dict[str, object]], asked: list[int]) ->
 def _assert_report_tells_it(model: Model, revision: str, promoted_requests: int) -> None:
     report = model.report(revision)
     evidence = model.evidence(revision)
-    assert report["status"]["outcome"]["result"] == "Promoted" or report["status"]["outcome"].get("type") == "Promoted"
+    assert report["status"]["outcome"]["result"] == "Promoted"
     assert report["status"]["decisions"], "no decision was recorded"
     assert 0 < evidence["canaryTotal"] <= promoted_requests
     assert evidence["canaryBad"] == 0
@@ -56,10 +59,12 @@ def _assert_report_tells_it(model: Model, revision: str, promoted_requests: int)
 def test_errors_that_both_revisions_make_are_no_reason(models: Models) -> None:
     model = models("both-fail")
     faulty = {"ERROR_SHARE": "0.08"}
-    model.apply(model_spec(template=pod_template(env=faulty)))
+    signals = [{"name": "errors", "kind": "Errors", "margin": "2%", "unacceptable": "8%"}]
+    analysis = {"interval": "5s", "signals": signals}
+    model.apply(model_spec(analysis=analysis, template=pod_template(env=faulty)))
     first = model.wait_ready()
     with model.load(new_per_second=30) as load:
-        model.apply(model_spec(template=pod_template(env={**faulty, "VERSION": "2"})))
+        model.apply(model_spec(analysis=analysis, template=pod_template(env={**faulty, "VERSION": "2"})))
         second = model.wait_canary(after=first)["revision"]
         model.wait_promoted(second)
         assert load.counts().new.bad > 0

@@ -1,14 +1,17 @@
 """Scenarios 3 and 5: a worse revision loses its traffic with the verdict; a broken one never gets any."""
 
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from e2e.api_server import Object
+from e2e.api_server import ApiServer, Object
 from e2e.manifests import ABSENT_IMAGE, model_spec, pod_template, weights
 from e2e.model import Model, Models, canary_of, condition, is_true, parse_time, stable_of
+from e2e.operator_process import OperatorProcess
 
 WRITE_DELAY = timedelta(seconds=2)
 """Between the decision and the effect of its write: one second of rounding on the wire, and kube-proxy's 0.1 s."""
@@ -81,6 +84,15 @@ def _assert_counts_in_sentence(model: Model, sentence: str, revision: str) -> No
     assert evidence["canaryBad"] > 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Broken:
+    """A ModelDeployment with a broken canary, and what served before."""
+
+    model: Model
+    stable: str
+    untouched: dict[str, Any]
+
+
 # What is wrong with the container, the reason to give, and patterns of the sentence.
 BROKEN: dict[str, tuple[dict[str, Any], str, list[str]]] = {
     "image-absent": (
@@ -106,14 +118,26 @@ BROKEN: dict[str, tuple[dict[str, Any], str, list[str]]] = {
 }
 
 
+@pytest.fixture(scope="module")
+def broken(api: ApiServer, namespace: str, started_operator: OperatorProcess) -> Iterator[dict[str, Broken]]:
+    """Return ModelDeployments that serve, each with a canary of another fault: they fail side by side."""
+    models = {fault: Model(api, namespace, f"broken-{fault}") for fault in BROKEN}
+    for model in models.values():
+        model.apply(model_spec(replicas=1))
+    served = {}
+    for fault, model in models.items():
+        stable = model.wait_ready()
+        served[fault] = Broken(model=model, stable=stable, untouched=_identity(model, stable))
+    for fault, model in models.items():
+        model.apply(model_spec(replicas=1, template=pod_template(**BROKEN[fault][0])))
+    yield served
+    for model in models.values():
+        model.delete()
+
+
 @pytest.mark.parametrize("fault", BROKEN)
-def test_broken_revision_is_rolled_back_by_its_fact(models: Models, fault: str) -> None:
-    container, reason, words = BROKEN[fault]
-    model = models(f"broken-{fault}")
-    model.apply(model_spec())
-    first = model.wait_ready()
-    untouched = _identity(model, first)
-    model.apply(model_spec(template=pod_template(**container)))
+def test_broken_revision_is_rolled_back_by_its_fact(broken: dict[str, Broken], models: Models, fault: str) -> None:
+    model, (_, reason, words) = models.take(broken[fault].model), BROKEN[fault]
     rejection = model.wait_rejected(within=90)
 
     assert rejection["reason"] == reason, rejection
@@ -123,8 +147,8 @@ def test_broken_revision_is_rolled_back_by_its_fact(models: Models, fault: str) 
     assert condition(seen, "Stalled")["reason"] == reason
     assert rejection["message"] in condition(seen, "Stalled")["message"]
     assert is_true(seen, "Available")
-    assert model.served_revision() == first
-    assert _identity(model, first) == untouched
+    assert model.served_revision() == broken[fault].stable
+    assert _identity(model, broken[fault].stable) == broken[fault].untouched
     since = _first_failure(model, rejection["revision"])
     assert parse_time(rejection["at"]) - since <= FIRST_FAILURE_TO_ROLLBACK
     model.wait_gone(rejection["revision"])
