@@ -223,6 +223,75 @@ class TestWholeRun:
         assert not run.plan(environment=environment, platform="linux", user=0, running=False).ask
 
 
+@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="only root on Linux starts a cluster")
+class TestClusterOfTheWholeRun:
+    """Who takes down what: the whole run in a folder where the cluster is a program that takes notes."""
+
+    NOTES = (
+        "import pathlib, sys\n"
+        "notes = pathlib.Path('notes')\n"
+        "notes.write_text(notes.read_text() + sys.argv[1] + '\\n')\n"
+        "print('noise of the cluster')\n"
+        "sys.exit(pathlib.Path('broken').exists() and sys.argv[1] == 'up')\n"
+    )
+    ACCESS = (
+        "import pathlib\ndef is_up(): return pathlib.Path('running').exists()\ndef built_binary(name): return None\n"
+    )
+
+    @pytest.fixture
+    def folder(self, tmp_path):
+        cluster = tmp_path / "tests" / "cluster"
+        cluster.mkdir(parents=True)
+        (cluster / "__init__.py").touch()
+        (cluster / "__main__.py").write_text(self.NOTES)
+        (cluster / "access.py").write_text(self.ACCESS)
+        (tmp_path / "notes").touch()
+        (tmp_path / "tests" / "test_it.py").write_text("def test_it():\n    pass\n")
+        (tmp_path / "pyproject.toml").write_text("[tool.pytest.ini_options]\ntestpaths = ['tests']\n")
+        shutil.copy(ROOT / "tests" / "run.py", tmp_path / "tests")
+        return tmp_path
+
+    def run(self, folder, **variables) -> subprocess.CompletedProcess[str]:
+        kept = {name: value for name, value in os.environ.items() if name not in {"CLUSTER", "KEEP", "YES"}}
+        environment = kept | {"PYTHONPATH": "tests"} | variables
+        command = [sys.executable, "tests/run.py", "-p", "no:cacheprovider"]
+        return subprocess.run(command, cwd=folder, env=environment, check=False, capture_output=True, text=True)
+
+    def test_it_goes_when_this_run_started_it_and_pytest_has_the_last_word(self, folder):
+        ran = self.run(folder)
+        assert ran.returncode == 0, ran.stderr
+        assert (folder / "notes").read_text().split() == ["up", "down"]
+        assert "1 passed" in ran.stdout.splitlines()[-1]
+
+    def test_it_goes_after_failures_too(self, folder):
+        (folder / "tests" / "test_it.py").write_text("def test_it():\n    assert False\n")
+        assert self.run(folder).returncode == 1
+        assert (folder / "notes").read_text().split() == ["up", "down"]
+
+    def test_it_stays_when_it_is_to_be_kept(self, folder):
+        assert self.run(folder, KEEP="1").returncode == 0
+        assert (folder / "notes").read_text().split() == ["up"]
+
+    def test_it_stays_when_it_was_there_before(self, folder):
+        (folder / "running").touch()
+        assert self.run(folder).returncode == 0
+        assert (folder / "notes").read_text() == ""
+
+    def test_no_test_runs_without_it_when_it_does_not_start(self, folder):
+        (folder / "broken").touch()
+        ran = self.run(folder)
+        assert ran.returncode == 1
+        assert "passed" not in ran.stdout
+        assert (folder / "notes").read_text().split() == ["up", "down"]
+
+    def test_what_is_left_out_stands_beside_the_last_line(self, folder):
+        ran = self.run(folder, CLUSTER="kind")
+        assert ran.returncode == 0
+        end = "\n".join(ran.stdout.splitlines()[-5:])
+        assert "LEFT OUT: all end-to-end tests" in end
+        assert "CLUSTER=kind" in end
+
+
 PAPERS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
 
