@@ -8,6 +8,7 @@ from serinus.cluster.kinds import DEPLOYMENT
 from support.world import World, model_deployment
 
 ROLLOUT = {"steps": [{"weight": 25}, {"weight": 50}], "keepOld": "5s", "maxWait": "5m"}
+RATE = 60.0  # many requests a second, so that proofs are quick
 
 
 class Killed(BaseException):
@@ -16,7 +17,7 @@ class Killed(BaseException):
 
 def rollout(*, crash_at: int | None, after: bool, bad: bool) -> World:
     """Run one rollout to its end; the operator dies at its n-th write, before or after it took effect."""
-    world = World()
+    world = World(RATE)
     world.apply(model_deployment(rollout=ROLLOUT))
     world.run(3)
     world.cluster.writes.clear()

@@ -446,14 +446,33 @@ def test_a_name_that_is_taken_stalls_and_adoption_frees_it(controlled: bool) -> 
     assert (world.condition("Ready")["status"] == "True") is not controlled
 
 
-def test_what_is_not_built_yet_stalls_and_touches_nothing() -> None:
-    world, _, second = with_canary()
+def test_what_is_not_built_yet_stalls_and_touches_nothing_that_serves() -> None:
+    world, first = serving()
     world.cluster.writes.clear()
     world.apply(model_deployment("model:2", rollout={"steps": [{"weight": 25}], "bake": {"for": "1h"}}))
     world.run(5)
     assert world.condition("Stalled")["reason"] == contract.REASON_NOT_SUPPORTED_YET
     assert {each.kind for each in world.cluster.changes} == {"ModelDeployment"}
-    assert world.status()["canary"]["revision"] == second
+    assert world.selected() == first
+
+
+@pytest.mark.parametrize("crash_at", [None, 1, 2, 3, 4])
+def test_a_canary_whose_spec_cannot_be_followed_any_more_leaves_users_at_once(crash_at: int | None) -> None:
+    world, first, second = with_canary()
+    assert world.selected() is None
+    if crash_at is not None:
+        world.cluster.fail_at(crash_at)
+    world.apply(model_deployment("model:3", hooks=[{"name": "h"}]))
+    world.run(1 if crash_at is None else 3)
+    assert world.condition("Stalled")["reason"] == contract.REASON_NOT_SUPPORTED_YET
+    assert world.selected() == first
+    assert world.cluster.get(DEPLOYMENT, NAMESPACE, f"fraud-{second}")["spec"]["replicas"] == 0
+    assert "canary" not in world.status()
+    assert world.status()["stable"]["weight"] == 100
+    assert world.reports()[0]["status"]["outcome"]["result"] == "Superseded"
+    world.apply(model_deployment("model:2"))
+    world.run_until(lambda w: w.status().get("canary"))
+    assert world.status()["canary"]["attempt"] == 2
 
 
 def test_old_revisions_and_reports_are_forgotten_beyond_their_limits() -> None:
@@ -493,15 +512,130 @@ def test_a_deleted_object_is_left_to_the_garbage_collector() -> None:
     assert world.cluster.writes == []
 
 
-def test_a_stored_revision_that_vanished_stalls_and_touches_no_pod() -> None:
-    world, first, second = with_canary()
+def test_a_stored_revision_that_vanished_stalls_and_stable_keeps_serving() -> None:
+    world, first, _ = with_canary()
     world.cluster.remove(CONTROLLER_REVISION, NAMESPACE, f"fraud-{first}")
-    world.cluster.writes.clear()
+    pods = world.pods_of(first)
     world.run(5)
     assert world.condition("Stalled")["reason"] == contract.REASON_REVISION_MISSING
-    assert {each.kind for each in world.cluster.changes} == {"ModelDeployment"}
-    assert world.pods_of(first)
-    assert world.pods_of(second)
+    assert world.pods_of(first) == pods
+    assert world.selected() == first
+
+
+def orphaned(world: World) -> None:
+    """Delete the ModelDeployment as ``kubectl delete --cascade=orphan`` does."""
+    for kind in (DEPLOYMENT, SERVICE, CONTROLLER_REVISION, ROLLOUT_REPORT):
+        for obj in world.cluster.list(kind, NAMESPACE):
+            obj["metadata"]["ownerReferences"] = []
+            world.cluster.put(obj)
+    world.cluster.remove(MODEL_DEPLOYMENT, NAMESPACE, "fraud")
+
+
+def test_orphans_and_another_spec_are_an_ordinary_rollout() -> None:
+    world, first = serving(rollout=QUICK)
+    orphaned(world)
+    world.apply(model_deployment("model:2", rollout=QUICK))
+    world.restart()
+    world.run(1)
+    assert world.selected() == first
+    assert world.status()["stable"]["revision"] == first
+    second = world.status()["canary"]["revision"]
+    world.run_until(lambda w: w.status()["stable"]["revision"] == second)
+    world.run(20)
+    assert world.pods_of(first) == []
+    uid = world.body()["metadata"]["uid"]
+    for kind in (DEPLOYMENT, SERVICE, CONTROLLER_REVISION, ROLLOUT_REPORT):
+        for obj in world.cluster.list(kind, NAMESPACE):
+            assert [each["uid"] for each in obj["metadata"]["ownerReferences"]] == [uid], obj["metadata"]["name"]
+
+
+def test_a_rejection_outlives_the_object_that_it_was_about() -> None:
+    world, first, second = with_canary()
+    world.fail(second, Fault.CRASH_LOOP)
+    world.run_until(lambda w: w.status().get("rejected"))
+    orphaned(world)
+    world.apply(model_deployment("model:2"))
+    world.restart()
+    world.run(10)
+    assert world.selected() == first
+    assert truth(world) == ("False", "False", "True")
+    assert world.status()["rejected"][0]["revision"] == second
+
+
+def test_a_report_of_a_late_owner_is_waited_for() -> None:
+    world, _ = serving()
+    world.apply(model_deployment("model:2"))
+    world.step()
+    report = world.reports()[0]
+    second = report["spec"]["revision"]
+    report["metadata"]["ownerReferences"][0]["uid"] = "somebody-late"
+    world.cluster.put(report)
+    body = world.body()
+    body["status"].pop("canary")
+    world.cluster.put(body)
+    world.run(3)
+    assert "canary" not in world.status()
+    world.cluster.remove(ROLLOUT_REPORT, NAMESPACE, report["metadata"]["name"])
+    world.run(2)
+    assert world.status()["canary"]["revision"] == second
+
+
+def test_a_deleted_report_is_made_again_and_the_attempt_is_judged() -> None:
+    world, _, second = with_canary(rollout=QUICK)
+    world.cluster.remove(ROLLOUT_REPORT, NAMESPACE, world.reports()[0]["metadata"]["name"])
+    world.run_until(lambda w: w.status()["stable"]["revision"] == second)
+    assert world.reports()[0]["status"]["outcome"]["result"] == "Promoted"
+
+
+def test_a_revision_that_was_rejected_and_then_promoted_may_come_back() -> None:
+    world, first, second = with_canary(rollout=QUICK)
+    world.annotate("fraud", "abort", f"{second}/1")
+    world.run(3)
+    world.annotate("fraud", "retry", f"{second}/2")
+    world.run_until(lambda w: w.status()["stable"]["revision"] == second)
+    world.apply(model_deployment("model:3", rollout=QUICK))
+    world.run_until(lambda w: w.status()["stable"]["revision"] not in {first, second})
+    world.apply(model_deployment("model:2", rollout=QUICK))
+    world.run(2)
+    assert world.status()["canary"]["revision"] == second
+    assert world.status()["canary"]["attempt"] == 3
+
+
+def test_old_pods_are_not_taken_down_in_the_run_that_moves_the_service() -> None:
+    world, first, second = with_canary(rollout=QUICK)
+    world.run_until(lambda w: w.status().get("canary", {}).get("state") == "Promoting")
+    world.run_until(lambda w: len(w.pods_of(second)) == 3)
+    world.cluster.fail_at(3)  # report, status, then the Service: the operator dies between intent and effect …
+    world.step()
+    assert world.status()["stable"]["revision"] == second
+    world.now += timedelta(minutes=5)  # … and comes back late
+    world.restart()
+    world.step()
+    assert world.selected() == second
+    assert len(world.pods_of(first)) == 3
+    world.run(12)
+    assert world.pods_of(first) == []
+
+
+def test_harm_that_shows_only_while_promoting_is_still_rolled_back() -> None:
+    world, first, second = with_canary(rollout=QUICK)
+    world.run_until(lambda w: w.status()["canary"]["state"] == "Promoting")
+    world.cluster.settle = lambda: None  # type: ignore[method-assign]  # the last pods take their time
+    world.error_share[second] = 0.3
+    world.run_until(lambda w: w.status().get("rejected"), limit=60)
+    assert world.status()["rejected"][0]["reason"] == contract.REASON_ERRORS_WORSE
+    assert world.selected() == first
+
+
+def test_a_long_pause_is_no_lack_of_a_verdict() -> None:
+    world, _, second = with_canary(rollout=QUICK | {"onInconclusive": "Rollback", "maxWait": "30s"})
+    world.rate = 0
+    world.annotate("fraud", "pause", f"{second}/1")
+    world.run(120)
+    world.annotate("fraud", "resume", f"{second}/1")
+    world.run(20)
+    assert world.status()["canary"]["revision"] == second
+    world.run_until(lambda w: w.status().get("rejected"), limit=20)
 
 
 def test_orphans_are_adopted_by_a_recreated_object() -> None:

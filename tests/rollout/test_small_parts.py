@@ -179,4 +179,11 @@ def test_old_pods_stay_as_asked_but_make_room_for_a_new_canary(age: int, canary:
     retiring = (Retiring(revision="cccc", since=NOW - timedelta(seconds=age)),)
     progress = make_progress(retiring=retiring)
     progress = progress if canary else replace(progress, canary=None)
-    assert (drained(make_desired(), progress, NOW).retiring == retiring) is stays
+    assert (drained(make_desired(), progress, make_observed(serving="aaaa"), NOW).retiring == retiring) is stays
+
+
+def test_the_drain_begins_when_the_main_service_has_left_the_old_pods() -> None:
+    retiring = (Retiring(revision="cccc", since=NOW - timedelta(hours=1)),)
+    progress = replace(make_progress(retiring=retiring), canary=None)
+    still = drained(make_desired(), progress, make_observed(serving="cccc"), NOW)
+    assert still.retiring == (Retiring(revision="cccc", since=NOW),)

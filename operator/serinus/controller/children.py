@@ -13,6 +13,7 @@ from serinus.cluster.kinds import (
     DEPLOYMENT,
     POD,
     ROLLOUT_REPORT,
+    SERVICE,
     Kind,
     Manifest,
     kind_of,
@@ -35,8 +36,12 @@ class Children:
         self._cache = cache
 
     def deployments(self) -> list[Manifest]:
-        """Return our Deployments, from the cache."""
-        return [each for each in self._cache.children(DEPLOYMENT, self.namespace, self.name) if self.owns(each)]
+        """Return our Deployments, from the cache; orphans of an earlier life of the same name are ours, too."""
+        return [each for each in self._cache.children(DEPLOYMENT, self.namespace, self.name) if self.is_ours(each)]
+
+    def services(self) -> list[Manifest]:
+        """Return our Services, from the cache."""
+        return [each for each in self._cache.children(SERVICE, self.namespace, self.name) if self.is_ours(each)]
 
     def pods(self) -> list[Manifest]:
         """Return all pods that carry our label, live."""
@@ -44,12 +49,13 @@ class Children:
 
     def reports(self) -> list[Manifest]:
         """Return our reports, live."""
-        return [each for each in self._cluster.list(ROLLOUT_REPORT, self.namespace, self._labels()) if self.owns(each)]
+        found = self._cluster.list(ROLLOUT_REPORT, self.namespace, self._labels())
+        return [each for each in found if self.is_ours(each)]
 
     def stored_revisions(self) -> list[Manifest]:
         """Return our stored revisions, live."""
         found = self._cluster.list(CONTROLLER_REVISION, self.namespace, self._labels())
-        return [each for each in found if self.owns(each)]
+        return [each for each in found if self.is_ours(each)]
 
     def stored_revision(self, revision: str) -> Manifest | None:
         """Return one stored revision, live; None if it was never stored.
@@ -86,6 +92,15 @@ class Children:
         controller = _controller(obj)
         return controller is not None and controller.get("uid") == self._uid
 
+    def is_orphan(self, obj: Mapping[str, Any]) -> bool:
+        """Tell whether an object was left behind by an earlier life of this ModelDeployment."""
+        labels = obj["metadata"].get("labels") or {}
+        return _controller(obj) is None and labels.get(contract.LABEL_MODEL_DEPLOYMENT) == self.name
+
+    def is_ours(self, obj: Mapping[str, Any]) -> bool:
+        """Tell whether an object is this ModelDeployment's, or would be but for the owner that it lost."""
+        return self.owns(obj) or self.is_orphan(obj)
+
     def _labels(self) -> dict[str, str]:
         return {contract.LABEL_MODEL_DEPLOYMENT: self.name, contract.LABEL_MANAGED_BY: contract.MANAGED_BY}
 
@@ -94,9 +109,8 @@ class Children:
         controller = _controller(found)
         metadata = found["metadata"]
         if controller is None:
-            ours = (metadata.get("labels") or {}).get(contract.LABEL_MODEL_DEPLOYMENT) == self.name
             given = (metadata.get("annotations") or {}).get(contract.ANNOTATION_ADOPT) == self.name
-            if ours or given:
+            if self.is_orphan(found) or given:
                 return
             owner = "nobody"
         elif controller.get("uid") == self._uid:

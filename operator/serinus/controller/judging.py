@@ -62,10 +62,11 @@ class Judge:
             idle = Measuring(available=None, reason=contract.REASON_NOT_MEASURED, message="no canary to measure")
             return Judged(assessment=None, measuring=idle)
         stored = Judged(assessment=read_last_assessment(report), measuring=_measuring_before(body))
-        if canary.weight == 0 or canary.state is CanaryState.PROMOTING or canary.revision != candidate.desired.revision:
+        if canary.weight == 0 or canary.revision != candidate.desired.revision:
             return stored
         running = Running.from_wire(read_running(report))
-        step = canary.step if canary.state is CanaryState.ANALYSING else canary.step - 1
+        # While the next step's pods start, the weight of the step before is in force.
+        step = canary.step - 1 if canary.state is CanaryState.WAITING else canary.step
         measured = measure(
             plan=plan,
             preset=preset(candidate.stored.runtime),

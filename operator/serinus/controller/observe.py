@@ -9,13 +9,13 @@ from datetime import datetime
 from typing import Any
 
 from serinus import contract
-from serinus.api.report import read_attempts, read_outcome, read_plan, read_rejections
+from serinus.api.report import OutcomeResult, read_attempts, read_outcome, read_plan, read_rejections
 from serinus.cluster.kinds import SERVICE, Manifest
 from serinus.cluster.protocol import ClusterApi
 from serinus.controller.children import Children
 from serinus.rollout import names
 from serinus.rollout.pods import parse_pod, parse_time
-from serinus.rollout.types import Desired, Observed, Progress, RevisionSeen, Stable
+from serinus.rollout.types import Desired, Observed, Progress, Rejection, RevisionSeen, Stable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +29,8 @@ class Sighting:
     """The report of the attempt under way."""
     reports: tuple[Manifest, ...]
     """All reports, while something is under way."""
+    orphans: tuple[Manifest, ...] = ()
+    """Reports and stored revisions of an earlier life, found when the memory was lost: to be adopted."""
 
 
 def observe(cluster: ClusterApi, children: Children, desired: Desired, progress: Progress, now: datetime) -> Sighting:
@@ -49,10 +51,12 @@ def observe(cluster: ClusterApi, children: Children, desired: Desired, progress:
             attempts=read_attempts(each for each in reports if read_outcome(each) is not None),
             frozen=read_plan(report) if report is not None else None,
             ruled=next(iter(read_rejections([report])), None) if report is not None else None,
+            serving=_serving(children, desired),
         ),
         progress=progress,
         report=report,
         reports=tuple(reports),
+        orphans=_orphans(children, reports) if is_lost else (),
     )
 
 
@@ -92,7 +96,27 @@ def recover(
         for each in deployments
     )
     stable = Stable(revision=revision, since=now if has_ready else None)
-    return Progress(stable=stable, rejected=read_rejections(reports)[-contract.MAX_REJECTED :])
+    return Progress(stable=stable, rejected=_still_rejected(reports)[-contract.MAX_REJECTED :])
+
+
+def _still_rejected(reports: Iterable[Mapping[str, Any]]) -> tuple[Rejection, ...]:
+    """Return the rejections that no later attempt of the same revision made good."""
+    reports = tuple(reports)
+    promoted = read_attempts(
+        each for each in reports if (end := read_outcome(each)) is not None and end.result is OutcomeResult.PROMOTED
+    )
+    return tuple(each for each in read_rejections(reports) if each.attempt > promoted.get(each.revision, 0))
+
+
+def _serving(children: Children, desired: Desired) -> str | None:
+    """Return the revision that the main Service selects; None if it selects all, or is not there."""
+    main = next((each for each in children.services() if each["metadata"]["name"] == desired.service.name), {})
+    revision = ((main.get("spec") or {}).get("selector") or {}).get(contract.LABEL_REVISION)
+    return None if revision is None else str(revision)
+
+
+def _orphans(children: Children, reports: Iterable[Manifest]) -> tuple[Manifest, ...]:
+    return tuple(each for each in (*reports, *children.stored_revisions()) if children.is_orphan(each))
 
 
 def _revisions(deployments: Iterable[Mapping[str, Any]]) -> dict[str, RevisionSeen]:

@@ -6,13 +6,16 @@ that is cut short anywhere is repaired by the next one. Knows no kopf and starts
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from serinus import contract
 from serinus.api.parse import model_name
 from serinus.api.status import read_progress
 from serinus.cluster.kinds import MODEL_DEPLOYMENT, ROLLOUT_REPORT
 from serinus.cluster.protocol import ClusterApi
+from serinus.controller.adopt import adopt
 from serinus.controller.apply import Applier, Settled
 from serinus.controller.cache import WatchCache
 from serinus.controller.candidate import prepare
@@ -20,6 +23,7 @@ from serinus.controller.children import Children
 from serinus.controller.judging import Judge
 from serinus.controller.observe import observe, observe_standing
 from serinus.controller.record import Recorder, old_reports
+from serinus.controller.withdraw import end_report, settle_on_stable
 from serinus.errors import Stall
 from serinus.rollout.conditions import stalled_conditions
 from serinus.rollout.decide import Decision, Note, decide
@@ -67,7 +71,7 @@ class Reconciler:
             return None  # children go with their owner
         now = self._clock().replace(microsecond=0)
         children = Children(self._cluster, self._cache, body)
-        recorder = Recorder(cluster=self._cluster, cache=self._cache, now=now)
+        recorder = Recorder(cluster=self._cluster, cache=self._cache, children=children, now=now)
         progress = Progress()
         try:
             progress = read_progress(body.get("status") or {})
@@ -80,6 +84,7 @@ class Reconciler:
             applier.check(decision.plan)
         except Stall as stall:
             return self._stall(body, children, recorder, progress, stall)
+        adopt(self._cluster, sighting.orphans, desired)
         recorder.record(body, desired, sighting, judged, decision)
         applier.apply(decision.plan)
         if decision.started is not None:
@@ -92,11 +97,16 @@ class Reconciler:
     def _stall(
         self, body: Mapping[str, Any], children: Children, recorder: Recorder, progress: Progress, stall: Stall
     ) -> timedelta:
-        """Say what a person has to mend; leave everything else as it is."""
-        observed = observe_standing(children)
-        conditions = stalled_conditions(progress, observed, stall.reason, stall.message)
-        if recorder.record_stall(body, conditions):
+        """Say what a person has to mend; what serves stays, a canary that nobody can judge now goes."""
+        readable = stall.reason != contract.REASON_STATUS_UNREADABLE
+        if readable and progress.canary is not None:
+            end_report(self._cluster, children, progress.canary, stall, recorder.now)
+            progress = replace(progress, canary=None)
+        conditions = stalled_conditions(progress, observe_standing(children), stall.reason, stall.message)
+        if recorder.record_stall(body, progress if readable else None, conditions):
             self._tell(body, (Note(warning=True, reason=stall.reason, message=stall.message),))
+        if readable:
+            settle_on_stable(self._cluster, children, progress)
         return STALLED_POLL
 
     def _report(self, body: Mapping[str, Any], decision: Decision) -> None:

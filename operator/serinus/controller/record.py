@@ -16,9 +16,10 @@ from serinus.cluster.kinds import MODEL_DEPLOYMENT, ROLLOUT_REPORT, Manifest
 from serinus.cluster.merge import make_merge_patch
 from serinus.cluster.protocol import ClusterApi
 from serinus.controller.cache import WatchCache
+from serinus.controller.children import Children
 from serinus.controller.judging import Judged
 from serinus.controller.observe import Sighting
-from serinus.errors import AlreadyExists
+from serinus.errors import AlreadyExists, Conflict
 from serinus.rollout.conditions import Condition
 from serinus.rollout.decide import Decision
 from serinus.rollout.types import Desired, Observed, Progress
@@ -31,6 +32,7 @@ class Recorder:
 
     cluster: ClusterApi
     cache: WatchCache
+    children: Children
     now: datetime
 
     def record(
@@ -43,19 +45,27 @@ class Recorder:
             ClusterError: a write failed; nothing that follows may happen.
         """
         self._report_end(sighting, judged, decision)
-        if decision.started is not None:
+        if decision.started is not None or sighting.report is None:
             self._report_start(desired, decision)
         sight = self._sight(desired, sighting.observed, decision)
         before = body.get("status") or {}
         self._write(body, write_status(decision.progress, sight, name=desired.name, previous=before))
 
-    def record_stall(self, body: Mapping[str, Any], conditions: tuple[Condition, ...]) -> bool:
-        """Write conditions and nothing else, so that no memory is touched; tell whether they are news."""
+    def record_stall(
+        self, body: Mapping[str, Any], progress: Progress | None, conditions: tuple[Condition, ...]
+    ) -> bool:
+        """Write conditions and, if no attempt is under way any more, that; tell whether anything is news.
+
+        Without a memory that could be read nothing but conditions is written.
+        """
         generation, before = body["metadata"]["generation"], body.get("status") or {}
         told = write_conditions(
             conditions, observed_generation=generation, previous=before.get("conditions") or (), now=self.now
         )
         after = {**before, "conditions": told, "phase": contract.PHASE_STALLED, "observedGeneration": generation}
+        if progress is not None and progress.canary is None and "canary" in after:
+            del after["canary"]
+            after["stable"] = {**after["stable"], "weight": 100}
         return self._write(body, after)
 
     def _write(self, body: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
@@ -107,14 +117,22 @@ class Recorder:
             )
 
     def _report_start(self, desired: Desired, decision: Decision) -> None:
-        """Freeze the plan of an attempt that begins; one that is there already was left by a run cut short."""
-        if decision.started is None:
+        """Freeze the plan of the attempt under way if it has no report: it begins, or somebody deleted the report.
+
+        One that is there already was left by a run cut short, or waits for its deletion with its late owner.
+        """
+        if decision.progress.canary is None:
             return
         stable = decision.progress.stable.revision if decision.progress.stable is not None else None
+        report = make_report(desired, decision.progress.canary, decision.frozen, stable=stable)
         try:
-            self.cluster.create(make_report(desired, decision.started, decision.frozen, stable=stable))
+            self.cluster.create(report)
         except AlreadyExists:
-            return
+            found = self.cluster.get(ROLLOUT_REPORT, desired.namespace, report["metadata"]["name"])
+            if found is None or not self.children.is_ours(found):
+                raise Conflict(
+                    f"RolloutReport {report['metadata']['name']} belongs to an object that is gone"
+                ) from None
 
     def _sight(self, desired: Desired, observed: Observed, decision: Decision) -> Sight:
         return Sight(

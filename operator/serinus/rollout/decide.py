@@ -120,7 +120,7 @@ def decide(
             observed = replace(observed, frozen=None, ruled=None)
         if progress.canary is None:
             assessment = None
-    progress = drained(desired, progress, now)
+    progress = drained(desired, progress, observed, now)
     view = View(
         state=state,
         desired=desired,

@@ -145,15 +145,21 @@ def _switch(progress: Progress, world: World) -> Progress:
     if old is not None:
         retiring = (*retiring, Retiring(revision=old.revision, since=world.now))
     stable = Stable(revision=_canary(progress).revision, since=world.now)
-    return replace(progress, stable=stable, canary=None, retiring=retiring)
+    # What was promoted in the end may be asked for again later, as any earlier revision.
+    rejected = tuple(each for each in progress.rejected if each.revision != stable.revision)
+    return replace(progress, stable=stable, canary=None, retiring=retiring, rejected=rejected)
 
 
 def _pause(progress: Progress, _world: World) -> Progress:
     return replace(progress, canary=replace(_canary(progress), paused=True))
 
 
-def _resume(progress: Progress, _world: World) -> Progress:
-    return replace(progress, canary=replace(_canary(progress), paused=False, inconclusive=False))
+def _resume(progress: Progress, world: World) -> Progress:
+    """Go on; the clocks of the step start anew, so that no deadline has passed while a person held it."""
+    canary = _canary(progress)
+    ready_since = world.now if canary.ready_since is not None else None
+    resumed = replace(canary, paused=False, inconclusive=False, step_since=world.now, ready_since=ready_since)
+    return replace(progress, canary=resumed)
 
 
 def _hold(progress: Progress, _world: World) -> Progress:

@@ -88,12 +88,18 @@ def replica_targets(
     return targets
 
 
-def drained(desired: Desired, progress: Progress, now: datetime) -> Progress:
-    """Return the memory without the revisions whose pods have stayed long enough after promotion."""
+def drained(desired: Desired, progress: Progress, observed: Observed, now: datetime) -> Progress:
+    """Return the memory without the revisions whose pods have stayed long enough after promotion.
+
+    The time counts from when the main Service has left them: a run that was cut short before that starts it anew.
+    """
+    if progress.stable is None or not progress.retiring:
+        return progress
+    if observed.serving != progress.stable.revision and not is_exposed(progress, observed):
+        return replace(progress, retiring=tuple(replace(each, since=now) for each in progress.retiring))
     # A new canary may not share the Service with a third revision, so it makes the old pods go as soon as is safe.
     stay = DRAIN if progress.canary is not None else max(DRAIN, desired.keep_old)
-    kept = tuple(each for each in progress.retiring if now - each.since < stay)
-    return progress if len(kept) == len(progress.retiring) else replace(progress, retiring=kept)
+    return replace(progress, retiring=tuple(each for each in progress.retiring if now - each.since < stay))
 
 
 def is_exposed(progress: Progress, observed: Observed) -> bool:

@@ -1,5 +1,7 @@
 """Make the manifests of children. Each is the whole intent, for server-side apply or create; none needs a client."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -117,7 +119,12 @@ def service_name(desired: Desired, role: ServiceRole) -> str:
 
 
 def make_service(desired: Desired, role: ServiceRole, revision: str | None, target_port: int | str) -> Manifest:
-    """Return a Service that selects one revision, or with None all pods of the ModelDeployment."""
+    """Return a Service that selects one revision, or with None all pods of the ModelDeployment.
+
+    Its annotation ``serinus.dev/applied`` changes with everything else in it. What a person took out of
+    ``spec.service`` is missing here and still stands in the live object, as much else does that the server or others
+    put there; the annotation is what tells that the object was applied from another manifest than this one.
+    """
     selector = {contract.LABEL_MODEL_DEPLOYMENT: desired.name}
     if revision is not None:
         selector[contract.LABEL_REVISION] = revision
@@ -135,12 +142,20 @@ def make_service(desired: Desired, role: ServiceRole, revision: str | None, targ
     }
     if role is ServiceRole.MAIN and desired.service.annotations:
         metadata["annotations"] = dict(desired.service.annotations)
-    return {
+    service: Manifest = {
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": metadata,
         "spec": {"selector": selector, "ports": [port]},
     }
+    applied = {contract.ANNOTATION_APPLIED: digest_of(service)}
+    metadata["annotations"] = metadata.get("annotations", {}) | applied
+    return service
+
+
+def digest_of(manifest: Mapping[str, Any]) -> str:
+    """Return the SHA-256 (64 hex digits) of a manifest: the same whatever the order of its keys."""
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
 
 
 def _metadata(desired: Desired, name: str, stored: StoredRevision) -> Manifest:
