@@ -41,6 +41,8 @@ COMMANDS = ("promote", "abort", "pause", "resume", "approve", "retry")
 ANNOTATION_ADOPT = "serinus.dev/adopt"
 # On a ControllerRevision and its Deployment: the whole SHA-256 behind the revision's short name.
 ANNOTATION_HASH = "serinus.dev/revision-hash"
+# On our Services: digest of all that we applied last, so that what is no longer intended is seen and taken away.
+ANNOTATION_APPLIED = "serinus.dev/applied"
 # On every pod and the objects behind it: the runtime preset it was rendered with.
 ANNOTATION_RUNTIME = "serinus.dev/runtime"
 

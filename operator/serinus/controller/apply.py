@@ -3,8 +3,6 @@
 An action whose effect stands already is not written, so an idle object costs no request. Decides nothing.
 """
 
-import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any, assert_never
 
@@ -19,6 +17,7 @@ from serinus.rollout import names
 from serinus.rollout.plan import Action, Forget, Point, Scale
 from serinus.rollout.resources import (
     StoredRevision,
+    digest_of,
     make_config_map_copy,
     make_controller_revision,
     make_deployment,
@@ -150,24 +149,28 @@ class Settled:
 
     def note(self, applied: Manifest, manifest: Manifest) -> None:
         """Remember that a manifest was applied and led to this object."""
-        self._applied[applied["metadata"]["uid"]] = (_state_of(applied), _digest(manifest))
+        self._applied[applied["metadata"]["uid"]] = (_state_of(applied, manifest), digest_of(manifest))
 
     def holds(self, live: Manifest, manifest: Manifest) -> bool:
-        """Tell whether this very manifest was applied, and the object's spec is still the one it led to."""
-        return self._applied.get(live["metadata"]["uid"]) == (_state_of(live), _digest(manifest))
+        """Tell whether this very manifest was applied, and what it led to still stands."""
+        return self._applied.get(live["metadata"]["uid"]) == (_state_of(live, manifest), digest_of(manifest))
 
 
-def _state_of(obj: Manifest) -> object:
+def _state_of(obj: Manifest, manifest: Manifest) -> object:
+    """Return what changes when somebody changes a field that we own."""
     metadata = obj["metadata"]
-    return metadata.get("generation") or metadata.get("resourceVersion")
-
-
-def _digest(manifest: Manifest) -> str:
-    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
+    # A generation counts changes of the spec only, so our labels and annotations have to be looked at besides.
+    ours = [
+        {key: (metadata.get(part) or {}).get(key) for key in manifest["metadata"].get(part) or ()}
+        for part in ("labels", "annotations")
+    ]
+    return metadata.get("generation") or metadata.get("resourceVersion"), ours
 
 
 def says(live: Any, intended: Any) -> bool:
-    """Tell whether a live value says all that is intended; what the server added besides does not matter.
+    """Tell whether a live value says all that is intended; what stands there besides does not matter.
+
+    So it can't see what we applied before and intend no longer: a manifest that may lose fields carries its digest.
 
     Lists have to match element by element, apart from what the server added inside each; an empty value is the same
     as an absent one; selectors have to be equal, for a key more selects less.
