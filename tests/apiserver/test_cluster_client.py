@@ -101,6 +101,14 @@ def test_a_stored_revision_can_still_be_patched_whatever_its_template_holds(clus
         pytest.param({"image": "x", "imagePullPolicies": "Always"}, "field not declared in schema", id="unknown field"),
         pytest.param({"image": "x", "ports": [{"containerPort": 0}]}, "containerPort", id="out of range"),
         pytest.param({}, "image: Required value", id="missing"),
+        pytest.param(
+            {"image": "x", "resources": {"requests": {"cpu": "lots"}}}, "quantities must match", id="no quantity"
+        ),
+        pytest.param({"image": "x", "command": "sh"}, "expected list", id="text for a list"),
+        pytest.param({"image": "x", "env": [{"name": "A"}] * 2}, "duplicate entries", id="the same key twice"),
+        pytest.param(
+            {"image": "x", "livenessProbe": {"httpGet": {"port": 80.5}}}, "cannot unmarshal number", id="no port"
+        ),
     ],
 )
 def test_a_template_is_refused_in_the_servers_own_words(

@@ -12,7 +12,15 @@ def status(reason: str, message: str) -> bytes:
 
 RBAC = 'services "x" is forbidden: User "system:serviceaccount:s:s" cannot patch resource "services"'
 
-UNTYPED = "failed to create typed patch object (n/d; apps/v1, Kind=Deployment): .spec.bogus: field not declared"
+OBJECT = "(n/d; apps/v1, Kind=Deployment)"
+UNTYPED = f"failed to create typed patch object {OBJECT}: .spec.bogus: field not declared in schema"
+NO_QUANTITY = f"failed to convert new object {OBJECT} to proper version: quantities must match the regular expression"
+NO_OBJECT = f"failed to convert new typed object {OBJECT} to object: no"
+NO_INNER = f"failed to convert to unversioned {OBJECT}: no"
+LIVE = f"failed to convert live object {OBJECT} to proper version: no"
+LIVE_UNTYPED = f"failed to create typed live object {OBJECT}: .spec.bogus: field not declared in schema"
+EXISTING = f"failed to create manager for existing fields: failed to convert new object {OBJECT} to proper version: no"
+WEBHOOK = 'failed calling webhook "x": failed to convert new object'
 
 
 @pytest.mark.parametrize(
@@ -33,6 +41,14 @@ UNTYPED = "failed to create typed patch object (n/d; apps/v1, Kind=Deployment): 
         pytest.param(429, status("TooManyRequests", "later"), "get", errors.ClusterUnavailable, id="throttled"),
         pytest.param(500, status("InternalError", "etcd"), "get", errors.ClusterUnavailable, id="server failure"),
         pytest.param(500, status("", UNTYPED), "apply", errors.Refused, id="a field that the schema does not know"),
+        pytest.param(500, status("", NO_QUANTITY), "apply", errors.Refused, id="a quantity that is none"),
+        pytest.param(500, status("", NO_OBJECT), "apply", errors.Refused, id="no object comes out"),
+        pytest.param(500, status("", NO_INNER), "apply", errors.Refused, id="no inner object comes out"),
+        pytest.param(500, status("", LIVE), "apply", errors.ClusterUnavailable, id="what stands there is unreadable"),
+        pytest.param(500, status("", LIVE_UNTYPED), "apply", errors.ClusterUnavailable, id="… by the schema"),
+        pytest.param(500, status("", EXISTING), "apply", errors.ClusterUnavailable, id="… by the first apply"),
+        pytest.param(500, status("InternalError", WEBHOOK), "apply", errors.ClusterUnavailable, id="webhook down"),
+        pytest.param(503, status("", NO_QUANTITY), "apply", errors.ClusterUnavailable, id="503 is for trying again"),
         pytest.param(503, b"no backend", "get", errors.ClusterUnavailable, id="a proxy's 503"),
     ],
 )

@@ -5,7 +5,14 @@ from typing import Any
 
 from serinus import errors
 
-_UNTYPED = "failed to create typed patch object"
+# A server-side apply of an object that can't be one is answered with 500, each stage of the way in its own words. The
+# same stages for the live object ("failed to convert live object") are no fault of what we sent.
+_IMPOSSIBLE = (
+    "failed to create typed patch object",  # an unknown field, text for a number, the same key twice
+    "failed to convert new object",  # fits the schema and is still no value: a quantity, a time, a number too large
+    "failed to convert new typed object",
+    "failed to convert to unversioned",
+)
 
 
 def make_error(status: int, body: bytes, *, verb: str, path: str) -> errors.ClusterError:
@@ -32,8 +39,7 @@ def _class_of(status: int, reason: str, message: str, verb: str) -> type[errors.
     if status == 403:
         # 403 is also the answer of quota and of admission webhooks; only missing rights name a user.
         return errors.Forbidden if 'User "' in message or not reason else errors.Refused
-    # An applied field that the schema does not know, or a list with the same key twice, is answered with 500.
-    if status == 500 and message.startswith(_UNTYPED):
+    if status == 500 and message.startswith(_IMPOSSIBLE):
         return errors.Refused
     # A rotated token heals by itself, so 401 is for trying again.
     if status in {401, 408, 429} or status >= 500:
