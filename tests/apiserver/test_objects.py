@@ -109,6 +109,22 @@ def test_a_pod_template_passes_through_unchanged(server: ApiServer, namespace: s
     assert create(server, namespace, {"template": template})["spec"]["template"] == template
 
 
+@pytest.mark.parametrize(
+    ("before", "after"), [({}, {"name": "other"}), ({"name": "other"}, {}), ({"name": "a"}, {"name": "b"})]
+)
+def test_a_service_keeps_its_name(
+    server: ApiServer, namespace: str, before: dict[str, Any], after: dict[str, Any]
+) -> None:
+    path = models(namespace)
+    made = server.apply(path, manifest(namespace, minimal(service={"port": 80, **before})), "argocd")
+    assert made.code == 201, made.message
+    same = server.apply(path, manifest(namespace, minimal(service={"port": 81, **before})), "argocd")
+    assert same.code == 200, same.message
+    other = server.apply(path, manifest(namespace, minimal(service={"port": 80, **after})), "argocd")
+    assert other.code == 422
+    assert "can't be changed: make another Service beside it" in other.message
+
+
 def test_two_managers_of_one_field_get_a_conflict_that_names_the_first(server: ApiServer, namespace: str) -> None:
     path = models(namespace)
     first = server.apply(path, manifest(namespace, minimal(replicas=4)), "argocd")

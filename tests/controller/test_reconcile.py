@@ -180,6 +180,14 @@ def test_facts_about_canary_pods_roll_back(fault: Fault, reason: str) -> None:
     assert not world.prometheus.asked, "no traffic ever reached it, so nothing was measured"
 
 
+def test_a_paused_newcomer_leaves_no_ruling_in_the_report_of_its_predecessor() -> None:
+    world, _, second = with_canary()
+    world.apply(model_deployment("model:3", rollout={"steps": [{"weight": 25}], "paused": True}))
+    world.run(2)
+    old = next(each for each in world.reports() if each["spec"]["revision"] == second)
+    assert [each["action"] for each in old["status"]["decisions"]][-1] == "Superseded"
+
+
 def test_a_newer_spec_supersedes_and_starts_at_step_0_once_the_other_pods_are_gone() -> None:
     world, first, second = with_canary()
     world.apply(model_deployment("model:3"))
@@ -407,6 +415,22 @@ def test_a_changed_config_map_is_a_new_revision_with_its_own_copy() -> None:
     assert copies[second]["data"] == {"cut": "0.7"}
     container = world.cluster.get(DEPLOYMENT, NAMESPACE, f"fraud-{second}")["spec"]["template"]["spec"]["containers"][0]
     assert container["envFrom"][0]["configMapRef"]["name"] == f"thresholds-{second}"
+
+
+def test_two_objects_of_one_template_and_one_config_map_both_serve() -> None:
+    template = {
+        "spec": {
+            "containers": [{"name": "model", "image": "model:1", "envFrom": [{"configMapRef": {"name": "thresholds"}}]}]
+        }
+    }
+    world = World()
+    metadata = {"name": "thresholds", "namespace": NAMESPACE}
+    world.cluster.put({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"cut": "0.5"}})
+    for name in ("fraud-eu", "fraud-us"):
+        world.apply(model_deployment(name=name, template=template))
+        world.run(4, name)
+        assert world.condition("Ready", name)["status"] == "True"
+    assert len(world.cluster.list(CONFIG_MAP, NAMESPACE)) == 3
 
 
 def test_a_template_that_the_server_refuses_stalls_with_its_sentence() -> None:

@@ -21,7 +21,8 @@ from serinus.rollout.resources import (
     read_controller_revision,
 )
 from serinus.rollout.revision import revision_hash, revision_name
-from serinus.rollout.types import CanaryState, Command, Retiring, Step, StepKind
+from serinus.rollout.triggers import fact_about
+from serinus.rollout.types import CanaryState, Command, Fact, Retiring, Step, StepKind
 
 SOURCE = {"template": {"spec": {"containers": [{"name": "a", "image": "b"}]}}, "runtime": "generic"}
 
@@ -187,3 +188,10 @@ def test_the_drain_begins_when_the_main_service_has_left_the_old_pods() -> None:
     progress = replace(make_progress(retiring=retiring), canary=None)
     still = drained(make_desired(), progress, make_observed(serving="cccc"), NOW)
     assert still.retiring == (Retiring(revision="cccc", since=NOW),)
+
+
+@pytest.mark.parametrize(("age", "counts"), [(timedelta(seconds=5), True), (timedelta(minutes=5), False)])
+def test_what_an_older_pod_suffered_is_not_held_against_a_new_attempt(age: timedelta, counts: bool) -> None:
+    fact = Fact(reason=contract.REASON_CRASH_LOOP, message="exit code 1")
+    pods = tuple(replace(each, started=NOW - age) for each in make_pods("bbbb", 1, fact=fact))
+    assert (fact_about(make_observed(pods), "bbbb", since=NOW) is not None) is counts

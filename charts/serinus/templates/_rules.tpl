@@ -8,7 +8,7 @@
   verbs: [patch]
 - apiGroups: [serinus.dev]
   resources: [rolloutreports]
-  verbs: [get, list, create, delete]
+  verbs: [get, list, create, patch, delete]
 - apiGroups: [serinus.dev]
   resources: [rolloutreports/status]
   verbs: [patch]

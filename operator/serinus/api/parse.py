@@ -123,6 +123,8 @@ def revision_source(body: Mapping[str, Any]) -> dict[str, Any]:
     wire = body["spec"]
     ports = {"port": spec.service.port, "targetPort": spec.service.target_port}
     return {
+        # Pods carry the object's name, and two objects of one template must not share copies of a ConfigMap.
+        "name": body["metadata"]["name"],
         "template": wire["template"],
         "runtime": spec.runtime,
         "model": wire.get("model") or {},

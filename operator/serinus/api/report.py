@@ -18,6 +18,8 @@ from serinus.api.evidence import extend_series, read_assessment, write_assessmen
 from serinus.api.quantities import format_time, parse_time
 from serinus.errors import Stall
 from serinus.rollout.names import report_name
+from serinus.rollout.resources import owner_reference
+from serinus.rollout.template import revision_labels
 from serinus.rollout.types import Assessment, Canary, Desired, Rejection, RolloutPlan, Verdict
 
 MAX_DECISION_MESSAGE_LENGTH = 512
@@ -87,27 +89,14 @@ def make_report(desired: Desired, canary: Canary, plan: RolloutPlan, *, stable: 
         },
         strict=False,
     )
-    owner = {
-        "apiVersion": contract.API_VERSION,
-        "kind": contract.KIND_MODEL_DEPLOYMENT,
-        "name": desired.name,
-        "uid": desired.uid,
-        "controller": True,
-        "blockOwnerDeletion": False,
-    }
-    labels = {
-        contract.LABEL_MODEL_DEPLOYMENT: desired.name,
-        contract.LABEL_REVISION: canary.revision,
-        contract.LABEL_MANAGED_BY: contract.MANAGED_BY,
-    }
     return {
         "apiVersion": contract.API_VERSION,
         "kind": contract.KIND_ROLLOUT_REPORT,
         "metadata": {
             "name": name,
             "namespace": desired.namespace,
-            "labels": labels,
-            "ownerReferences": [owner],
+            "labels": revision_labels(desired.name, canary.revision),
+            "ownerReferences": [owner_reference(desired)],
         },
         "spec": spec.model_dump(mode="json", by_alias=True, exclude_none=True),
     }

@@ -189,6 +189,15 @@ class Model(Wire):
 class Service(Wire):
     """The Service that clients use."""
 
+    rules = (
+        Rule(
+            cel="has(self.name) == has(oldSelf.name) && (!has(self.name) || self.name == oldSelf.name)",
+            message="clients know the Service by its name, so it can't be changed: make another Service beside it that "
+            "selects serinus.dev/model-deployment, or delete the ModelDeployment and apply it anew",
+            holds=lambda _: True,
+        ),
+    )
+
     name: Name | None = None
     """Its name; the object's name if absent. -stable and -canary are appended for the other two."""
     port: Annotated[Port, Field(json_schema_extra=written(80))] = 80

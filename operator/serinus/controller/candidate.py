@@ -14,7 +14,13 @@ from serinus.cluster.protocol import ClusterApi
 from serinus.controller.children import Children
 from serinus.errors import Refused, Stall
 from serinus.rollout.plan import ServiceRole
-from serinus.rollout.resources import StoredRevision, make_deployment, make_service, read_controller_revision
+from serinus.rollout.resources import (
+    StoredRevision,
+    make_config_map_copy,
+    make_deployment,
+    make_service,
+    read_controller_revision,
+)
 from serinus.rollout.revision import revision_hash, revision_name
 from serinus.rollout.template import Runtime, render_template, serving_port, tracked_config_maps
 from serinus.rollout.types import Desired
@@ -120,6 +126,8 @@ def _rehearse(cluster: ClusterApi, children: Children, candidate: Candidate) -> 
     desired, stored = candidate.desired, candidate.stored
     deployment = make_deployment(desired, stored, desired.replicas)
     children.live(deployment)
+    for config_map in candidate.config_maps.values():
+        children.live(make_config_map_copy(desired, stored, config_map))
     for role in ServiceRole:
         children.live(make_service(desired, role, desired.revision, stored.port))
     try:

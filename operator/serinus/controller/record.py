@@ -83,8 +83,10 @@ class Recorder:
     def _report_end(self, sighting: Sighting, judged: Judged, decision: Decision) -> None:
         """Write what this run learnt and ruled about the attempt that was under way when it began."""
         report = sighting.report
-        if report is None or not (judged.is_new or decision.rulings):
+        if report is None:
             return
+        tried = (report["spec"]["revision"], report["spec"]["attempt"])
+        rulings = [each for each in decision.rulings if (each.revision, each.attempt) == tried]
         verdict = judged.assessment.verdict if judged.assessment is not None else None
         entries = [
             Entry(
@@ -95,11 +97,11 @@ class Recorder:
                 reason=each.reason,
                 message=each.message,
             )
-            for each in decision.rulings
+            for each in rulings
         ]
         ends = [
             Outcome(result=OutcomeResult(each.outcome), at=self.now, reason=each.reason, message=each.message)
-            for each in decision.rulings
+            for each in rulings
             if each.outcome is not None
         ]
         before = report.get("status") or {}

@@ -51,7 +51,7 @@ def why_rejected(trigger: Trigger, canary: Canary, world: World) -> tuple[str, s
     """Return reason and sentence of a rollback."""
     if trigger is Trigger.ADOPTED and world.observed.ruled is not None:
         return world.observed.ruled.reason, world.observed.ruled.message
-    if trigger is Trigger.FACT and (fact := fact_about(world.observed, canary.revision)):
+    if trigger is Trigger.FACT and (fact := fact_about(world.observed, canary.revision, canary.since)):
         return fact.reason, fact.message
     if trigger is Trigger.FAILED and world.assessment is not None:
         return world.assessment.reason, world.assessment.because

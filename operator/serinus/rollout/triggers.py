@@ -55,10 +55,20 @@ def find_trigger(
     )
 
 
-def fact_about(observed: Observed, revision: str) -> Fact | None:
-    """Return the first thing wrong with a revision's pods, None if nothing is."""
+CLOCK_SKEW = timedelta(seconds=10)
+
+
+def fact_about(observed: Observed, revision: str, since: datetime | None = None) -> Fact | None:
+    """Return the first thing wrong with a revision's pods, None if nothing is.
+
+    Args:
+        observed: The cluster.
+        revision: Whose pods.
+        since: Start of the attempt: what an older pod of an earlier attempt suffered is not held against it.
+    """
     for pod in observed.pods:
-        if pod.revision == revision and pod.fact is not None:
+        is_old = since is not None and pod.started < since - CLOCK_SKEW
+        if pod.revision == revision and pod.fact is not None and not is_old:
             return pod.fact
     seen = observed.revisions.get(revision)
     if seen is not None and seen.refusal is not None:
@@ -67,9 +77,8 @@ def fact_about(observed: Observed, revision: str) -> Fact | None:
 
 
 def pods_are_ready(canary: Canary, plan: RolloutPlan, observed: Observed, desired: Desired) -> bool:
-    """Tell whether all pods of a step are ready and no third revision has any."""
-    stable_size = desired.replicas
-    needed = steps.canary_replicas(stable_size, steps.current_step(plan, canary).weight)
+    """Tell whether all pods of a step are ready."""
+    needed = steps.canary_replicas(desired.replicas, steps.current_step(plan, canary).weight)
     return observed.ready_pods(canary.revision) >= needed
 
 
@@ -106,7 +115,7 @@ def _ended(progress: Progress, canary: Canary, observed: Observed, assessment: A
         return Trigger.ABORTED
     if observed.ruled is not None:
         return Trigger.ADOPTED
-    if fact_about(observed, canary.revision):
+    if fact_about(observed, canary.revision, canary.since):
         return Trigger.FACT
     if assessment is not None and assessment.rollback:
         return Trigger.FAILED
