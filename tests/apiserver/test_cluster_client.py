@@ -1,7 +1,7 @@
 """Our client, recorder of Events and Lease against a real API server: where a fake could only repeat our beliefs."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,12 +9,18 @@ import pytest
 from kubernetes.client import Configuration
 
 from apiserver.conftest import TOKEN, ApiServer
+from rollout.worlds import make_desired
+from serinus import contract
 from serinus.cluster.client import Cluster, connect
 from serinus.cluster.kinds import CONFIG_MAP, CONTROLLER_REVISION, DEPLOYMENT, EVENT, MODEL_DEPLOYMENT, ROLLOUT_REPORT
+from serinus.controller.apply import says
 from serinus.controller.events import EventRecorder
 from serinus.controller.lease import LEASE_SECONDS, LeaseElector
 from serinus.errors import AlreadyExists, ClusterUnavailable, Conflict, Forbidden, NotFound, Refused
 from serinus.rollout.decide import Note
+from serinus.rollout.plan import ServiceRole
+from serinus.rollout.resources import make_service
+from serinus.rollout.types import ServicePlan
 
 pytestmark = pytest.mark.api
 
@@ -117,6 +123,20 @@ def test_a_template_is_refused_in_the_servers_own_words(
     with pytest.raises(Refused, match=sentence):
         cluster.apply(deployment(namespace, **container), dry_run=True)
     assert cluster.list(DEPLOYMENT, namespace) == []
+
+
+def test_a_service_settles_and_shows_that_it_says_more_than_is_intended(cluster: Cluster, namespace: str) -> None:
+    plan = ServicePlan(name="fraud", port=80, app_protocol="kubernetes.io/h2c", annotations={"a.example/b": "c"})
+    desired = make_desired(namespace=namespace, service=plan)
+    full = make_service(desired, ServiceRole.MAIN, "bbbb", "http")
+    poor = make_service(replace(desired, service=ServicePlan(name="fraud", port=80)), ServiceRole.MAIN, "bbbb", "http")
+    made = cluster.apply(full)
+    assert says(made, full)
+    assert not says(made, poor)
+    left = cluster.apply(poor)
+    assert says(left, poor)
+    assert left["metadata"]["annotations"].keys() == {contract.ANNOTATION_APPLIED}
+    assert "appProtocol" not in left["spec"]["ports"][0]
 
 
 def test_a_status_is_written_at_its_version_only(cluster: Cluster, namespace: str) -> None:
