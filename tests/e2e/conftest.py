@@ -16,7 +16,6 @@ from e2e.place import Place, find_place
 from e2e.story import tell
 
 HERE = Path(__file__).parent
-LIVENESS_PORT, METRICS_PORT = 18642, 18643
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -90,10 +89,9 @@ def started_operator(
             "SERINUS_NAMESPACES": namespace,
             "SERINUS_PROMETHEUS_URL": place.prometheus_url,
             "SERINUS_SCRAPE_TIMEOUT": "1s",
-            "SERINUS_METRICS_PORT": str(METRICS_PORT),
+            "SERINUS_METRICS_PORT": "0",
         },
         log=folder / "operator.log",
-        liveness_port=LIVENESS_PORT,
     )
     operator.start()
     yield operator
@@ -102,7 +100,8 @@ def started_operator(
         assert status == 0, f"SIGTERM ended the operator with {status}:\n{operator.log_tail(40)}"
     # Over all scenarios: it never wanted a right that the chart does not give, and never met a bug of its own.
     for word in ("forbidden", "Traceback"):
-        assert not operator.log_lines(word), "\n".join(operator.log_lines(word))
+        met = operator.log_lines(word)
+        assert not met, f"{len(met)} times {word!r} in the operator's log, first:\n{met[0]}"
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -20,14 +21,15 @@ START_SECONDS = 30
 class OperatorProcess:
     """One operator at a time; its log grows over restarts."""
 
-    def __init__(self, *, kubeconfig: Path, environment: Mapping[str, str], log: Path, liveness_port: int) -> None:
+    def __init__(self, *, kubeconfig: Path, environment: Mapping[str, str], log: Path) -> None:
         self.log = log
-        self._liveness_port = liveness_port
+        # A port of its own, so that two checkouts can run their tests at the same time.
+        self._liveness_port = _free_port()
         self._environment = {
             **{key: value for key, value in os.environ.items() if key in {"PATH", "HOME", "LANG"}},
             "PYTHONPATH": str(SOURCES),
             "KUBECONFIG": str(kubeconfig),
-            "SERINUS_LIVENESS_PORT": str(liveness_port),
+            "SERINUS_LIVENESS_PORT": str(self._liveness_port),
             **environment,
         }
         self._process: subprocess.Popen[bytes] | None = None
@@ -97,6 +99,12 @@ class OperatorProcess:
         except requests.ConnectionError:
             return False
         return answer.ok
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
 
 
 class ProcessorUse:
