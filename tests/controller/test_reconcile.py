@@ -321,6 +321,26 @@ def test_promote_skips_what_is_left_and_abort_ends() -> None:
     assert world.status()["rejected"][0]["reason"] == contract.REASON_ABORTED
 
 
+def test_what_a_person_promotes_is_promoted_whatever_the_evidence() -> None:
+    world, _, second = with_canary()
+    world.error_share[second] = 0.3
+    world.annotate("fraud", "promote", f"{second}/1")
+    world.run_until(lambda w: w.status()["stable"]["revision"] == second, limit=30)
+
+
+def test_another_port_than_stables_stalls_before_anything_starts() -> None:
+    world, first = serving()
+    template = {"spec": {"containers": [{"name": "m", "image": "model:2", "ports": [{"containerPort": 9090}]}]}}
+    world.cluster.writes.clear()
+    world.apply(model_deployment(template=template))
+    world.run(10)
+    assert world.condition("Stalled")["reason"] == contract.REASON_INVALID_SPEC
+    assert "another port" in world.condition("Stalled")["message"]
+    assert {each.kind for each in world.cluster.changes} == {"ModelDeployment"}
+    assert len(world.cluster.changes) == 1
+    assert world.selected() == first
+
+
 def test_an_approval_waits_for_its_own_step() -> None:
     steps = {"steps": [{"weight": 25}, {"approval": {}}, {"weight": 50}], "maxWait": "1m", "keepOld": "10s"}
     world, _, second = with_canary(rollout=steps)
@@ -562,7 +582,7 @@ def test_orphans_and_another_spec_are_an_ordinary_rollout() -> None:
     world.restart()
     world.run(1)
     assert world.selected() == first
-    assert world.status()["stable"]["revision"] == first
+    assert world.status()["stable"]["revision"] == first, "it serves, whoever owned it"
     second = world.status()["canary"]["revision"]
     world.run_until(lambda w: w.status()["stable"]["revision"] == second)
     world.run(20)

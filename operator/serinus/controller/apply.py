@@ -45,9 +45,18 @@ class Applier:
         Raises:
             Stall: a name is taken by somebody else, or one Service would have to send to two ports.
         """
+        ports = set()
         for action in plan:
             if not isinstance(action, Forget):
                 self._children.live(self._manifest(action))
+            if isinstance(action, Point):
+                ports |= {self._stored(each).port for each in action.revisions}
+        if len(ports) > 1:
+            raise Stall(
+                contract.REASON_INVALID_SPEC,
+                "the canary listens on another port than stable, and one Service can't send to both: keep the port, or"
+                " give both templates a port of the same name and set service.targetPort to that name",
+            )
 
     def apply(self, plan: Iterable[Action]) -> None:
         """Do each action of a plan whose effect does not stand yet.
@@ -71,31 +80,20 @@ class Applier:
                 return make_deployment(desired, self._stored(revision), replicas)
             case Point(role=role, revisions=revisions):
                 only = revisions[0] if len(revisions) == 1 else None
-                return make_service(desired, role, only, self._port(revisions))
+                return make_service(desired, role, only, self._stored(revisions[0]).port)
             case _:
                 assert_never(action)
 
-    def _port(self, revisions: Iterable[str]) -> int | str:
-        ports = {self._stored(each).port for each in revisions}
-        if len(ports) > 1:
-            raise Stall(
-                contract.REASON_INVALID_SPEC,
-                "the canary listens on another port than stable, and one Service can't send to both: keep the port, or"
-                " give both templates a port of the same name and set service.targetPort to that name",
-            )
-        return ports.pop()
-
     def _forget(self, action: Forget) -> None:
-        """Delete what belongs to an old revision; the stored template last, for it names the rest."""
+        """Delete what belongs to an old revision; the Deployment last, for by it the rest is found again."""
         stored = self._children.stored_revision(action.revision)
         child = names.child_name(self._children.name, action.revision)
         namespace = self._children.namespace
+        if stored is not None:
+            for config_map in read_controller_revision(stored).config_maps:
+                self._cluster.delete(CONFIG_MAP, namespace, names.config_map_copy_name(config_map, action.revision))
+            self._cluster.delete(CONTROLLER_REVISION, namespace, child, stored["metadata"]["uid"])
         self._cluster.delete(DEPLOYMENT, namespace, child)
-        if stored is None:
-            return
-        for config_map in read_controller_revision(stored).config_maps:
-            self._cluster.delete(CONFIG_MAP, namespace, names.config_map_copy_name(config_map, action.revision))
-        self._cluster.delete(CONTROLLER_REVISION, namespace, child, stored["metadata"]["uid"])
 
     def _put(self, manifest: Manifest) -> None:
         """Apply a manifest unless the live object says all of it already."""

@@ -3,7 +3,7 @@
 Deployments come from the watch cache; pods and reports are listed live, and only while something is under way.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -78,7 +78,7 @@ def recover(
     desired: Desired,
     progress: Progress,
     deployments: Iterable[Mapping[str, Any]],
-    reports: Iterable[Mapping[str, Any]],
+    reports: Sequence[Mapping[str, Any]],
     now: datetime,
 ) -> Progress:
     """Read a lost memory back: stable from the Service that always selects it, rejections from the reports.
@@ -95,7 +95,8 @@ def recover(
         and (each.get("status") or {}).get("readyReplicas")
         for each in deployments
     )
-    stable = Stable(revision=revision, since=now if has_ready else None)
+    # A report proves that stable was up once, even if none of its pods is ready at this moment.
+    stable = Stable(revision=revision, since=now if has_ready or reports else None)
     return Progress(stable=stable, rejected=_still_rejected(reports)[-contract.MAX_REJECTED :])
 
 

@@ -155,11 +155,9 @@ def _pause(progress: Progress, _world: World) -> Progress:
 
 
 def _resume(progress: Progress, world: World) -> Progress:
-    """Go on; the clocks of the step start anew, so that no deadline has passed while a person held it."""
-    canary = _canary(progress)
-    ready_since = world.now if canary.ready_since is not None else None
-    resumed = replace(canary, paused=False, inconclusive=False, step_since=world.now, ready_since=ready_since)
-    return replace(progress, canary=resumed)
+    """Go on; deadline and longest wait count anew, so that neither has passed while a person held it."""
+    canary = replace(_canary(progress), paused=False, inconclusive=False, step_since=world.now)
+    return replace(progress, canary=canary)
 
 
 def _hold(progress: Progress, _world: World) -> Progress:

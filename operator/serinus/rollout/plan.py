@@ -61,7 +61,7 @@ def make_plan(
     downs = [
         Scale(revision=each, replicas=0)
         for each, seen in observed.revisions.items()
-        if targets.get(each, 0) == 0 and seen.exists and seen.replicas > 0
+        if targets.get(each, 0) == 0 and seen.replicas > 0
     ]
     old = [Forget(revision=each) for each in forgettable(desired, progress, observed)]
     return (*ups, *_points(progress, observed), *downs, *old)
@@ -95,11 +95,15 @@ def drained(desired: Desired, progress: Progress, observed: Observed, now: datet
     """
     if progress.stable is None or not progress.retiring:
         return progress
-    if observed.serving != progress.stable.revision and not is_exposed(progress, observed):
-        return replace(progress, retiring=tuple(replace(each, since=now) for each in progress.retiring))
     # A new canary may not share the Service with a third revision, so it makes the old pods go as soon as is safe.
     stay = DRAIN if progress.canary is not None else max(DRAIN, desired.keep_old)
-    return replace(progress, retiring=tuple(each for each in progress.retiring if now - each.since < stay))
+    over = tuple(each for each in progress.retiring if now - each.since >= stay)
+    if over and observed.serving != progress.stable.revision and not is_exposed(progress, observed):
+        return replace(
+            progress,
+            retiring=tuple(replace(each, since=now) if each in over else each for each in progress.retiring),
+        )
+    return replace(progress, retiring=tuple(each for each in progress.retiring if each not in over))
 
 
 def is_exposed(progress: Progress, observed: Observed) -> bool:
@@ -132,4 +136,4 @@ def _points(progress: Progress, observed: Observed) -> tuple[Point, ...]:
 
 def _size_of(revision: str, observed: Observed, otherwise: int) -> int:
     seen = observed.revisions.get(revision)
-    return seen.replicas if seen is not None and seen.exists else otherwise
+    return seen.replicas if seen is not None else otherwise

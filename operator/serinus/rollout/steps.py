@@ -35,8 +35,8 @@ def unreachable_steps(plan: RolloutPlan, replicas: int) -> tuple[tuple[int, int,
 
 
 def current_step(plan: RolloutPlan, canary: Canary) -> Step:
-    """Return the step that an attempt is in."""
-    return plan.steps[canary.step]
+    """Return the step that an attempt is in; the last one if its plan was lost and a shorter one took its place."""
+    return plan.steps[min(canary.step, len(plan.steps) - 1)]
 
 
 def is_last(plan: RolloutPlan, index: int) -> bool:
@@ -46,7 +46,7 @@ def is_last(plan: RolloutPlan, index: int) -> bool:
 
 def next_weight(plan: RolloutPlan, index: int) -> int:
     """Return the next larger weight after a step, 100 when promotion follows: what a proof has to be good for."""
-    here = plan.steps[index].weight
+    here = plan.steps[min(index, len(plan.steps) - 1)].weight
     return next((step.weight for step in plan.steps[index + 1 :] if step.weight > here), FULL)
 
 

@@ -117,7 +117,9 @@ def _ended(progress: Progress, canary: Canary, observed: Observed, assessment: A
         return Trigger.ADOPTED
     if fact_about(observed, canary.revision, canary.since):
         return Trigger.FACT
-    if assessment is not None and assessment.rollback:
+    # A person who promotes has seen the evidence.
+    is_ordered = commands.is_ordered(progress, "promote", canary.identity)
+    if assessment is not None and assessment.rollback and not is_ordered:
         return Trigger.FAILED
     return None
 
@@ -174,7 +176,8 @@ def _step_is_over(
 def _ran_out(canary: Canary, plan: RolloutPlan, assessment: Assessment | None, now: datetime) -> Trigger | None:
     """Look whether the longest wait is over, and what the plan says then."""
     step = steps.current_step(plan, canary)
-    if canary.inconclusive or step.kind is StepKind.APPROVAL or elapsed(canary, now) < plan.max_wait:
+    waited = min(elapsed(canary, now), now - canary.step_since)
+    if canary.inconclusive or step.kind is StepKind.APPROVAL or waited < plan.max_wait:
         return None
     if plan.on_inconclusive is OnInconclusive.ROLLBACK:
         return Trigger.GAVE_UP

@@ -299,8 +299,6 @@ class RevisionSeen:
     replicas: int
     """What its spec asks for now."""
     ready: int
-    exists: bool = True
-    """False: a ControllerRevision without a Deployment."""
     refusal: str | None = None
     """Why the controller cannot make pods (quota, admission), None if it can."""
 
