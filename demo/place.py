@@ -51,7 +51,7 @@ def find_place(*, start: bool) -> Place | None:
         click.ClickException: There is none, and the message says what to do.
     """
     if os.environ.get("CLUSTER") == "current":
-        return _current()
+        return _current("Install the demo into" if start else "Remove the demo from")
     if start:
         access.bring_up()
     elif not access.is_up():
@@ -65,11 +65,11 @@ def find_place(*, start: bool) -> Place | None:
     )
 
 
-def _current() -> Place:
+def _current(what: str) -> Place:
     program = shutil.which("kubectl")
     if program is None:
         raise click.ClickException("CLUSTER=current needs kubectl on the PATH")
-    kubeconfig = Path(os.environ.get("KUBECONFIG") or Path.home() / ".kube" / "config")
+    kubeconfig = only_kubeconfig(os.environ.get("KUBECONFIG", ""))
     context, server = _current_context(kubeconfig)
     url = os.environ.get("SERINUS_PROMETHEUS_URL", "")
     if not url:
@@ -78,7 +78,7 @@ def _current() -> Place:
             "Prometheus that scrapes pods by their prometheus.io annotations and gives series the labels "
             "namespace and pod"
         )
-    question = f"Install the demo into the cluster of context {context!r} ({server})?"
+    question = f"{what} the cluster of context {context!r} ({server})?"
     if os.environ.get("YES") != "1" and not click.confirm(question):
         raise click.ClickException("nothing was changed; YES=1 answers the question beforehand")
     return Place(
@@ -88,6 +88,22 @@ def _current() -> Place:
         load_images=lambda images: _import_images(context, images),
         is_ours=False,
     )
+
+
+def only_kubeconfig(variable: str) -> Path:
+    """Return the one file that KUBECONFIG names, or where it lies without.
+
+    Raises:
+        click.ClickException: It names several, which kubectl would merge; helm and the command lines that the demo
+            prints are given one.
+    """
+    files = [each for each in variable.split(os.pathsep) if each]
+    if len(files) > 1:
+        raise click.ClickException(
+            f"KUBECONFIG names {len(files)} files, and the demo needs one: write what you use now into one with "
+            "`kubectl config view --minify --flatten > FILE` and set KUBECONFIG to that file"
+        )
+    return Path(files[0]) if files else Path.home() / ".kube" / "config"
 
 
 def _current_context(kubeconfig: Path) -> tuple[str, str]:
