@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from serinus import contract
-from serinus.cluster.kinds import SERVICE, Manifest
+from serinus.cluster.kinds import CONFIG_MAP, CONTROLLER_REVISION, DEPLOYMENT, SERVICE, Kind, Manifest
 from serinus.controller.apply import Settled
+from serinus.errors import ClusterUnavailable
 from support.world import NAMESPACE, World, model_deployment
 
 FULL = {
@@ -147,6 +148,47 @@ def test_services_of_an_operator_that_left_no_digest_are_written_once() -> None:
     world.restart()
     world.run(3)
     assert sorted(writes_of_services(world)) == sorted(("apply", name, True) for name in SERVICES)
+
+
+def model_with_config(image: str) -> Manifest:
+    """Return a ModelDeployment that promotes without waiting for evidence and keeps no old revision."""
+    container = {"name": "model", "image": image, "envFrom": [{"configMapRef": {"name": "thresholds"}}]}
+    return model_deployment(
+        template={"spec": {"containers": [container]}},
+        rollout={"steps": [{"weight": 50}], "keepOld": "1s", "revisionHistoryLimit": 0},
+        analysis={"interval": "1s", "signals": [{"name": "errors", "kind": "Errors", "action": "Observe"}]},
+    )
+
+
+@pytest.mark.parametrize("kind", [CONFIG_MAP, CONTROLLER_REVISION, DEPLOYMENT], ids=lambda kind: kind.kind)
+def test_an_old_revision_goes_as_a_whole_even_if_its_deletion_is_cut_short(kind: Kind) -> None:
+    world = World()
+    config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"namespace": NAMESPACE, "name": "thresholds"}}
+    world.cluster.put({**config, "data": {"a": "1"}})
+    world.apply(model_with_config("model:1"))
+    world.run_until(lambda w: w.condition("Ready").get("status") == "True")
+    first = world.status()["stable"]["revision"]
+    cut: list[str] = []
+
+    def cut_short(verb: str, obj: Manifest) -> None:
+        if verb == "delete" and obj["kind"] == kind.kind:
+            cut.append(obj["metadata"]["name"])
+            raise ClusterUnavailable("the API server went away")
+
+    world.cluster.refuse = cut_short
+    world.apply(model_with_config("model:2"))
+    world.run_until(lambda _: cut)
+    world.cluster.refuse = lambda verb, obj: None
+    world.restart()
+    world.run(5)
+    assert world.status()["stable"]["revision"] != first
+    left = [
+        obj["metadata"]["name"]
+        for each in (CONFIG_MAP, CONTROLLER_REVISION, DEPLOYMENT)
+        for obj in world.cluster.list(each, NAMESPACE)
+    ]
+    assert len(left) == 4, "the user's ConfigMap, and one of each kind for the revision that serves"
+    assert not [each for each in left if first in each]
 
 
 INTENDED: Manifest = {"metadata": {"labels": {"ours": "x"}, "annotations": {"of-ours": "y"}}, "spec": {"cpu": "0.5"}}
