@@ -126,6 +126,7 @@ REASON_COMMAND_IGNORED = "CommandIgnored"
 REASON_STEP_STARTED = "StepStarted"
 REASON_WEIGHT_UNREACHABLE = "WeightUnreachable"
 REASON_ROLLOUT_STARTED = "RolloutStarted"
+REASON_WRITE_REFUSED = "WriteRefused"  # the API server refuses a child: quota, a webhook, or a right is missing
 
 # Limits of status lists.
 MAX_REJECTED = 20

@@ -122,7 +122,7 @@ def test_a_service_keeps_its_name(
     assert same.code == 200, same.message
     other = server.apply(path, manifest(namespace, minimal(service={"port": 80, **after})), "argocd")
     assert other.code == 422
-    assert "can't be changed: make another Service beside it" in other.message
+    assert "can't be changed: apply another ModelDeployment" in other.message
 
 
 def test_two_managers_of_one_field_get_a_conflict_that_names_the_first(server: ApiServer, namespace: str) -> None:
@@ -362,3 +362,6 @@ def test_policies_hold_the_same_settings_and_refuse_the_same_faults(server: ApiS
     assert "weights may not fall" in bad.message
     cluster = kind | {"kind": "ClusterRolloutPolicy", "spec": {"limits": {"firstWeight": 5, "bake": "1h"}} | good}
     assert server.create(f"{GROUP}/clusterrolloutpolicies", cluster, dryRun="All").code == 201
+    unnamed = server.create(f"{GROUP}/clusterrolloutpolicies", cluster | {"metadata": {"name": "default"}})
+    assert unnamed.code == 422
+    assert "policies are not supported yet" in unnamed.message

@@ -63,6 +63,13 @@ _NAME_RULE = {
     "message": f"metadata.name: {NAME_ADVICE}",
 }
 
+# A named policy does nothing until a ModelDeployment names it, which is refused; this one would apply unnamed.
+_NO_DEFAULT_YET = {
+    "rule": "self.metadata.name != 'default'",
+    "message": "policies are not supported yet, and one named default would have to hold for every ModelDeployment: "
+    "write the settings into the ModelDeployments",
+}
+
 
 def _root(description: str, spec: Schema, status: Schema | None) -> Schema:
     properties: Schema = {
@@ -154,14 +161,15 @@ def make_rollout_policy_crd() -> dict[str, Any]:
 
 def make_cluster_rollout_policy_crd() -> dict[str, Any]:
     """Make the CRD of ClusterRolloutPolicy."""
+    description = f"Rollout settings for all namespaces. {_NOT_READ}"
+    root = _root(description, structural_schema(ClusterRolloutPolicySpec), None)
+    root[VALIDATIONS] = [_NO_DEFAULT_YET]
     return _definition(
         contract.KIND_CLUSTER_ROLLOUT_POLICY,
         contract.PLURAL_CLUSTER_ROLLOUT_POLICIES,
         short=("crp",),
         scope="Cluster",
-        root=_root(
-            f"Rollout settings for all namespaces. {_NOT_READ}", structural_schema(ClusterRolloutPolicySpec), None
-        ),
+        root=root,
     )
 
 

@@ -192,8 +192,8 @@ class Service(Wire):
     rules = (
         Rule(
             cel="has(self.name) == has(oldSelf.name) && (!has(self.name) || self.name == oldSelf.name)",
-            message="clients know the Service by its name, so it can't be changed: make another Service beside it that "
-            "selects serinus.dev/model-deployment, or delete the ModelDeployment and apply it anew",
+            message="clients know the Service by its name, so it can't be changed: apply another ModelDeployment with "
+            "the new name, move the clients, and delete this one",
             holds=lambda _: True,
         ),
     )

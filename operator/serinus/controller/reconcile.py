@@ -24,7 +24,7 @@ from serinus.controller.judging import Judge
 from serinus.controller.observe import observe, observe_standing
 from serinus.controller.record import Recorder, old_reports
 from serinus.controller.withdraw import end_report, settle_on_stable
-from serinus.errors import Stall
+from serinus.errors import Forbidden, Refused, Stall
 from serinus.rollout.conditions import stalled_conditions
 from serinus.rollout.decide import Decision, Note, decide
 from serinus.rollout.types import Progress
@@ -84,9 +84,15 @@ class Reconciler:
             applier.check(decision.plan)
         except Stall as stall:
             return self._stall(body, children, recorder, progress, stall)
-        adopt(self._cluster, sighting.orphans, desired)
-        recorder.record(body, desired, sighting, judged, decision)
-        applier.apply(decision.plan)
+        try:
+            adopt(self._cluster, sighting.orphans, desired)
+            recorder.record(body, desired, sighting, judged, decision)
+            applier.apply(decision.plan)
+        except (Forbidden, Refused) as refusal:
+            # Only a person can lift it, and reads the object, not our log.
+            message = f"the API server refuses what is needed, it is tried again: {refusal.message}"
+            self._tell(body, (Note(warning=True, reason=contract.REASON_WRITE_REFUSED, message=message),))
+            raise
         if decision.started is not None:
             for report in old_reports(sighting.reports, desired.history_limit):
                 self._cluster.delete(ROLLOUT_REPORT, namespace, report["metadata"]["name"], report["metadata"]["uid"])

@@ -1,4 +1,4 @@
-"""Decide: the only author of plans. Total, pure, and the whole of it on one screen.
+"""Decide: the only author of plans. Total and pure.
 
 ``decide(desired, observed, progress, assessment, measuring, now)`` reads no clock and does no I/O. Deciding twice on
 the same world gives the same decision; deciding again on the world after it, at the same time, gives an empty change.
@@ -97,51 +97,76 @@ def decide(
         BrokenInvariant: The table lacks a transition: our own bug.
     """
     frozen = (observed.frozen or desired.plan) if progress.canary is not None else desired.plan
+    world = World(desired=desired, observed=observed, plan=frozen, assessment=assessment, now=now)
     state = state_of(progress, desired)
     progress, latched = commands.latch(desired, progress, observed, state, now)
-    notes = list(_command_notes(latched))
-    rulings: list[Ruling] = []
-    started: Canary | None = None
-    for _ in range(_MOST_TRANSITIONS):
-        trigger = find_trigger(state, desired, progress, observed, assessment, now)
-        if trigger is Trigger.NOTHING:
-            break
-        if (state, trigger) not in TABLE:
-            raise BrokenInvariant(f"no transition for {trigger.name} in {state.name}")
-        before = progress
-        world = World(desired=desired, observed=observed, plan=frozen, assessment=assessment, now=now)
-        progress = carry_out(trigger, before, world)
-        state = TABLE[state, trigger].state
-        rulings += _rulings(trigger, before, world)
-        notes += _notes(trigger, before, progress, world)
-        if progress.canary is not None and not _same_attempt(before.canary, progress.canary):
-            # Observations and evidence of an earlier attempt say nothing about this one.
-            started, frozen, assessment = progress.canary, desired.plan, None
-            observed = replace(observed, frozen=None, ruled=None)
-        if progress.canary is None:
-            assessment = None
-    progress = drained(desired, progress, observed, now)
+    walk = _walk(_Walk(state=state, progress=progress, world=world, notes=_command_notes(latched)))
+    state, world = walk.state, walk.world
+    progress = drained(desired, walk.progress, world.observed, now)
     view = View(
         state=state,
         desired=desired,
         progress=progress,
-        observed=observed,
-        plan=frozen,
-        assessment=assessment,
+        observed=world.observed,
+        plan=world.plan,
+        assessment=world.assessment,
         measuring=measuring,
     )
     return Decision(
         progress=progress,
-        plan=make_plan(desired, progress, observed, frozen),
+        plan=make_plan(desired, progress, world.observed, world.plan),
         conditions=make_conditions(view),
         phase=PHASES[state],
-        started=started,
-        frozen=frozen,
-        rulings=tuple(rulings),
-        notes=tuple(notes),
-        requeue_after=_requeue_after(state, desired, progress, frozen, now),
+        started=walk.started,
+        frozen=world.plan,
+        rulings=walk.rulings,
+        notes=walk.notes,
+        requeue_after=_requeue_after(state, desired, progress, world.plan, now),
         because=describe(view)[1],
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Walk:
+    """How far the transitions of one decision have come."""
+
+    state: State
+    progress: Progress
+    world: World
+    notes: tuple[Note, ...]
+    rulings: tuple[Ruling, ...] = ()
+    started: Canary | None = None
+
+
+def _walk(walk: _Walk) -> _Walk:
+    """Take transitions until nothing pulls one any more."""
+    for _ in range(_MOST_TRANSITIONS):
+        world = walk.world
+        trigger = find_trigger(walk.state, world.desired, walk.progress, world.observed, world.assessment, world.now)
+        if trigger is Trigger.NOTHING:
+            break
+        walk = _take(trigger, walk)
+    return walk
+
+
+def _take(trigger: Trigger, walk: _Walk) -> _Walk:
+    """Take one transition."""
+    if (walk.state, trigger) not in TABLE:
+        raise BrokenInvariant(f"no transition for {trigger.name} in {walk.state.name}")
+    before, world = walk.progress, walk.world
+    after = carry_out(trigger, before, world)
+    notes = walk.notes + _notes(trigger, before, after, world)
+    rulings = walk.rulings + _rulings(trigger, before, world)
+    started = walk.started
+    if after.canary is not None and not _same_attempt(before.canary, after.canary):
+        # Observations and evidence of an earlier attempt say nothing about this one.
+        started = after.canary
+        observed = replace(world.observed, frozen=None, ruled=None)
+        world = replace(world, plan=world.desired.plan, assessment=None, observed=observed)
+    if after.canary is None:
+        world = replace(world, assessment=None)
+    state = TABLE[walk.state, trigger].state
+    return _Walk(state=state, progress=after, world=world, notes=notes, rulings=rulings, started=started)
 
 
 def _same_attempt(before: Canary | None, after: Canary) -> bool:
