@@ -38,6 +38,21 @@ def test_a_retry_wants_the_attempt_after_the_last_report() -> None:
     assert make_order("retry", model_deployment(rejected()), [report(attempt=4)]).value == f"{CANARY}/5"
 
 
+@pytest.mark.parametrize(
+    "others",
+    [
+        pytest.param([("other", 1)], id="another one was rejected later"),
+        pytest.param([("other", 1), (CANARY, 2), ("other", 2)], id="each of them more than once"),
+        pytest.param([(CANARY[:-1], 7)], id="the other's name is the beginning of ours"),
+    ],
+)
+def test_a_retry_is_about_the_revision_that_the_spec_asks_for_now(others: list[tuple[str, int]]) -> None:
+    status = rejected()
+    status["rejected"] += [{**status["rejected"][0], "revision": name, "attempt": count} for name, count in others]
+    attempt = max(each["attempt"] for each in status["rejected"] if each["revision"] == CANARY)
+    assert make_order("retry", model_deployment(status), []).value == f"{CANARY}/{attempt + 1}"
+
+
 @pytest.mark.parametrize("verb", contract.COMMANDS)
 def test_every_command_of_the_contract_is_known_and_needs_something_to_act_on(verb: str) -> None:
     with pytest.raises(NothingToOrder, match="nothing to"):

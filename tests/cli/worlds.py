@@ -52,6 +52,10 @@ def progressing(**canary: Any) -> dict[str, Any]:
 
 def rejected() -> dict[str, Any]:
     sentence = "errors: 41 of 402 canary requests failed (10.2 %) against 3 of 1,204 (0.2 %) of stable"
+    stalled = (
+        f"revision {CANARY} was rolled back: {sentence};"
+        f" stable serves; apply another spec, or annotate serinus.dev/retry={CANARY}/2"
+    )
     return {
         "phase": "Rejected",
         "stable": {"revision": STABLE, "weight": 100, "replicas": 3, "readyReplicas": 3},
@@ -68,7 +72,7 @@ def rejected() -> dict[str, Any]:
         "conditions": conditions(
             Ready=("False", "ErrorsWorse", sentence),
             Reconciling=("False", "ErrorsWorse", ""),
-            Stalled=("True", "ErrorsWorse", sentence),
+            Stalled=("True", "ErrorsWorse", stalled),
             Available=("True", "PodsReady", ""),
         ),
     }

@@ -9,6 +9,7 @@ from typing import Any
 
 from serinus import contract
 from serinus.errors import SerinusError
+from serinus.rollout.conditions import was_rolled_back
 from serinus.rollout.types import StepKind
 
 Wire = Mapping[str, Any]
@@ -59,9 +60,9 @@ def make_order(verb: str, model_deployment: Wire, reports: Sequence[Wire]) -> Or
 
 def _make_retry(status: Wire, reports: Sequence[Wire]) -> Order:
     rejected = status.get("rejected") or []
-    if status.get("canary") or status.get("phase") != contract.PHASE_REJECTED or not rejected:
+    revision = _rejected_now(status)
+    if revision is None:
         raise NothingToOrder("the revision that the spec asks for is not rejected, so there is nothing to retry")
-    revision = rejected[-1]["revision"]
     attempts = [int(each.get("attempt") or 1) for each in rejected if each["revision"] == revision]
     attempts += [int(each["spec"]["attempt"]) for each in reports if each["spec"].get("revision") == revision]
     wanted = max(attempts) + 1
@@ -70,6 +71,16 @@ def _make_retry(status: Wire, reports: Sequence[Wire]) -> Order:
         value=f"{revision}/{wanted}",
         said=f"retry {revision}: attempt {wanted} starts at the first step",
     )
+
+
+def _rejected_now(status: Wire) -> str | None:
+    """Return the rejected revision that the spec asks for; others may have been rejected after it."""
+    if status.get("canary") or status.get("phase") != contract.PHASE_REJECTED:
+        return None
+    conditions = status.get("conditions") or []
+    stalled = next((each.get("message") or "" for each in conditions if each["type"] == contract.STALLED), "")
+    revisions = (str(each["revision"]) for each in status.get("rejected") or [])
+    return next((each for each in revisions if stalled.startswith(was_rolled_back(each))), None)
 
 
 def _make_approval(canary: Wire, identity: str, reports: Sequence[Wire]) -> Order:

@@ -98,6 +98,11 @@ def stalled_conditions(progress: Progress, observed: Observed, reason: str, mess
     )
 
 
+def was_rolled_back(revision: str) -> str:
+    """Return the words that begin Stalled's message while the spec asks for this rejected revision."""
+    return f"revision {revision} was rolled back: "
+
+
 def describe(view: View) -> tuple[str, str]:
     """Return reason and sentence of where things stand."""
     progress, canary = view.progress, view.progress.canary
@@ -107,7 +112,7 @@ def describe(view: View) -> tuple[str, str]:
         rejection = progress.rejection_of(view.desired.revision)
         if rejection is not None:
             return rejection.reason, (
-                f"revision {rejection.revision} was rolled back: {rejection.message};"
+                f"{was_rolled_back(rejection.revision)}{rejection.message};"
                 f" stable serves; apply another spec, or annotate {contract.ANNOTATION_RETRY}="
                 f"{rejection.revision}/{rejection.attempt + 1}"
             )
