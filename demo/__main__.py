@@ -11,7 +11,7 @@ from cluster.errors import HarnessError
 from demo import images, installation
 from demo.acts import Course, DemoFailed, play
 from demo.installation import NAME, NAMESPACE, OPERATOR_NAMESPACE
-from demo.place import Place, find_place
+from demo.place import Place, claim_place, find_place
 from demo.recording import write_recording
 from demo.result import find_exposure, find_faults
 from demo.stage import Stage, say_load
@@ -26,7 +26,9 @@ LOG_LINES = 40
 def main(context: click.Context, record: Path | None) -> None:
     """Roll out three revisions of a model on a real cluster: the second is promoted, the third rolled back."""
     if context.invoked_subcommand is None:
-        sys.exit(_run(record))
+        with claim_place():
+            status = _run(record)
+        sys.exit(status)
 
 
 @main.command()
@@ -36,12 +38,12 @@ def down() -> None:
     if place is None:
         click.echo("The demo's cluster does not run; nothing is left to remove.")
         return
-    if place.is_ours:
-        installation.stop_cluster()
+    if place.is_ours and installation.stop_cluster():
         click.echo("The cluster is gone, and the demo with it.")
     else:
         installation.remove(place)
-        click.echo("The demo and its operator are gone; the cluster stays.")
+        why = ", for somebody else uses it" if place.is_ours else ""
+        click.echo(f"The demo and its operator are gone; the cluster stays{why}.")
 
 
 def _run(record: Path | None) -> int:

@@ -6,8 +6,9 @@ Knows names and order; the chart says what the operator needs, ``examples/demo``
 import sys
 from pathlib import Path
 
+from cluster import access
 from cluster.commands import run
-from cluster.errors import HarnessError
+from cluster.errors import CommandFailed, HarnessError
 from demo.chart import install_chart, uninstall_chart
 from demo.images import Image
 from demo.place import Place, is_found
@@ -100,6 +101,13 @@ def _annotation(place: Place, key: str) -> str:
     return place.kubectl("get", "namespace", OPERATOR_NAMESPACE, f"--output=jsonpath={path}")
 
 
-def stop_cluster() -> None:
-    """Stop the repository's own cluster and leave nothing of it behind."""
-    run(sys.executable, "-m", "cluster", "down", environment={"PYTHONPATH": str(ROOT / "tests")}, timeout_seconds=300)
+def stop_cluster() -> bool:
+    """Stop the repository's own cluster and leave nothing of it behind; False if others use it, so that it stays."""
+    command = (sys.executable, "-m", "cluster", "down")
+    try:
+        run(*command, environment={"PYTHONPATH": str(ROOT / "tests")}, timeout_seconds=300)
+    except CommandFailed as error:
+        if error.status == access.IN_USE_STATUS:
+            return False
+        raise
+    return True

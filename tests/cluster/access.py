@@ -1,14 +1,18 @@
 """What tests and the demo need to know about the cluster. The public face of this package."""
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from cluster import addresses, binaries, startup, status, toolchain
-from cluster.errors import HarnessError
+from cluster import addresses, binaries, lock, startup, status, toolchain
+from cluster.errors import ClusterInUse, HarnessError
 from cluster.images import load
 from cluster.lock import exclusive
 from cluster.paths import Layout
 from cluster.progress import Reporter
+
+IN_USE_STATUS = ClusterInUse.STATUS
+"""Exit status of `down` when it left the cluster to others who use it."""
 
 
 def is_up() -> bool:
@@ -22,6 +26,12 @@ def bring_up() -> None:
     reporter = Reporter(layout.cache)
     with exclusive(layout, reporter):
         startup.bring_up(layout, reporter)
+
+
+def in_use() -> AbstractContextManager[None]:
+    """Keep the cluster from being taken down by others while we use it; waits if that is going on."""
+    layout = Layout.from_environment()
+    return lock.in_use(layout, Reporter(layout.cache))
 
 
 def kubeconfig_path() -> Path:

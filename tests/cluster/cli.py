@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 from cluster import leftovers, preflight, startup, status, teardown
-from cluster.errors import HarnessError
+from cluster.errors import ClusterInUse, HarnessError
 from cluster.images import load as images
-from cluster.lock import exclusive
+from cluster.lock import exclusive, out_of_use
 from cluster.paths import Layout
 from cluster.progress import Reporter
 
@@ -27,6 +28,9 @@ class Group(click.Group):
     def invoke(self, context: click.Context) -> Any:
         try:
             return super().invoke(context)
+        except ClusterInUse as error:
+            click.echo(str(error), err=True)
+            sys.exit(ClusterInUse.STATUS)
         except HarnessError as error:
             click.echo(f"Error: {error}", err=True)
             sys.exit(1)
@@ -57,13 +61,16 @@ def up(layout: Layout) -> None:
 @click.option(
     "--verify", is_flag=True, help="Only look: list what a cluster has on this machine, status 1 if anything."
 )
+@click.option("--force", is_flag=True, help="Also while somebody uses it.")
 @click.pass_obj
-def down(layout: Layout, verify: bool) -> None:
+def down(layout: Layout, verify: bool, force: bool) -> None:
     if verify:
         found = leftovers.look(layout).lines()
         click.echo("\n".join(found) if found else "Nothing of a cluster is on this machine.")
         sys.exit(1 if found else 0)
-    _exclusively(layout, lambda reporter: _down(layout, reporter))
+    preflight.require_linux_and_root()
+    with nullcontext() if force else out_of_use(layout):
+        _exclusively(layout, lambda reporter: _down(layout, reporter))
 
 
 def _down(layout: Layout, reporter: Reporter) -> None:

@@ -5,6 +5,20 @@ class HarnessError(Exception):
     """A failure that is explained to the user without a traceback."""
 
 
+class ClusterInUse(HarnessError):
+    """The cluster can't be taken down, because somebody uses it."""
+
+    STATUS = 3
+    """Of `down`, so that programs can tell it from a failure."""
+
+    def __init__(self, users: tuple[str, ...]) -> None:
+        self.users = users
+        super().__init__(
+            f"The cluster stays, because it is in use: {', '.join(users) or 'by another program'}. "
+            "`make cluster-down` takes it down when that has ended."
+        )
+
+
 class CommandFailed(HarnessError):
     """An external command ended with a status other than 0."""
 

@@ -32,6 +32,11 @@ class Layout:
         return self.state.with_name(self.state.name + ".lock")
 
     @property
+    def users(self) -> Path:
+        """Locked by everybody who uses the cluster; outside the state directory, too."""
+        return self.state.with_name(self.state.name + ".users")
+
+    @property
     def record(self) -> Path:
         """What was started; written last, so its absence means that `up` did not finish."""
         return self.state / "cluster.json"

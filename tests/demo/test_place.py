@@ -1,12 +1,15 @@
 """Which cluster of a person's the demo goes to, and what it asks before it touches it."""
 
+import os
+import sys
 from pathlib import Path
 
 import click
 import pytest
 import yaml
 from click.testing import CliRunner, Result
-from demo.place import find_place, only_kubeconfig
+from demo.installation import stop_cluster
+from demo.place import claim_place, find_place, only_kubeconfig
 
 KUBECONFIG = {
     "current-context": "kind-lab",
@@ -70,3 +73,25 @@ def test_several_kubeconfigs_are_refused_with_what_to_do(tmp_path: Path) -> None
 )
 def test_one_kubeconfig_is_taken_and_none_is_the_usual_one(variable: str, expected: Path) -> None:
     assert only_kubeconfig(variable) == expected
+
+
+@pytest.fixture
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return where the repository's own cluster would be, if there were one."""
+    monkeypatch.setenv("SERINUS_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("SERINUS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("CLUSTER", raising=False)
+    return tmp_path / "state"
+
+
+@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="only root on Linux stops a cluster")
+def test_a_cluster_where_a_demo_plays_is_not_stopped(state: Path) -> None:
+    with claim_place():
+        assert not stop_cluster()
+    assert stop_cluster()
+
+
+def test_the_cluster_of_a_kubeconfig_is_not_claimed(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLUSTER", "current")
+    with claim_place():
+        assert list(state.parent.iterdir()) == []
