@@ -212,15 +212,31 @@ class TestWholeRun:
         ],
     )
     def test_plan(self, environment, platform, user, running, start, left_out):
-        plan = run.plan(environment=environment, platform=platform, user=user, running=running)
-        assert plan.start is start
+        plan = run.plan(environment=environment, platform=platform, user=user, running=running, whole=True)
+        assert (plan.start, plan.stop, plan.try_teardown) == (start, start, start)
         assert left_out in plan.left_out
         assert bool(plan.left_out) is bool(left_out)
         assert plan.ask is ("CLUSTER" in environment and not left_out)
 
     def test_a_person_who_said_yes_is_not_asked(self):
         environment = {"CLUSTER": "current", "YES": "1"}
-        assert not run.plan(environment=environment, platform="linux", user=0, running=False).ask
+        assert not run.plan(environment=environment, platform="linux", user=0, running=False, whole=True).ask
+
+    @pytest.mark.parametrize(
+        ("environment", "whole", "stop", "try_teardown"),
+        [
+            pytest.param({}, True, True, True, id="a whole run ends with the tests of the end"),
+            pytest.param({}, False, True, False, id="what was named runs, and nothing else"),
+            pytest.param({"KEEP": "1"}, True, False, False, id="what is to be kept is not tried"),
+            pytest.param({"KEEP": "0"}, True, True, True, id="only 1 keeps"),
+        ],
+    )
+    def test_the_end_of_a_cluster_that_this_run_starts(self, environment, whole, stop, try_teardown):
+        plan = run.plan(environment=environment, platform="linux", user=0, running=False, whole=whole)
+        assert (plan.start, plan.stop, plan.try_teardown) == (True, stop, try_teardown)
+
+    def test_the_tests_of_the_end_are_where_they_are_looked_for(self):
+        assert "SERINUS_TEST_TEARDOWN" in (ROOT / run.TEARDOWN_TESTS).read_text()
 
 
 @pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="only root on Linux starts a cluster")
@@ -232,10 +248,32 @@ class TestClusterOfTheWholeRun:
         "notes = pathlib.Path('notes')\n"
         "notes.write_text(notes.read_text() + sys.argv[1] + '\\n')\n"
         "print('noise of the cluster')\n"
+        "if sys.argv[1] == 'down' and pathlib.Path('used-by-us').exists():\n"
+        "    sys.exit('we stand on the branch that we saw')\n"
+        "if sys.argv[1] == 'down' and pathlib.Path('used-by-others').exists():\n"
+        "    sys.exit(3)\n"
         "sys.exit(pathlib.Path('broken').exists() and sys.argv[1] == 'up')\n"
     )
     ACCESS = (
-        "import pathlib\ndef is_up(): return pathlib.Path('running').exists()\ndef built_binary(name): return None\n"
+        "import contextlib, pathlib\n"
+        "IN_USE_STATUS = 3\n"
+        "def is_up(): return pathlib.Path('running').exists()\n"
+        "def built_binary(name): return None\n"
+        "@contextlib.contextmanager\n"
+        "def in_use():\n"
+        "    us = pathlib.Path('used-by-us')\n"
+        "    us.touch()\n"
+        "    yield\n"
+        "    us.unlink()\n"
+    )
+    TEST = "import pathlib\ndef test_it():\n    assert pathlib.Path('used-by-us').exists()\n"
+    TEARDOWN_TEST = (
+        "import os, pathlib, pytest\n"
+        "@pytest.mark.skipif('SERINUS_TEST_TEARDOWN' not in os.environ, reason='not yet')\n"
+        "def test_teardown():\n"
+        "    assert not pathlib.Path('used-by-us').exists()\n"
+        "    notes = pathlib.Path('notes')\n"
+        "    notes.write_text(notes.read_text() + 'tried\\n')\n"
     )
 
     @pytest.fixture
@@ -246,26 +284,53 @@ class TestClusterOfTheWholeRun:
         (cluster / "__main__.py").write_text(self.NOTES)
         (cluster / "access.py").write_text(self.ACCESS)
         (tmp_path / "notes").touch()
-        (tmp_path / "tests" / "test_it.py").write_text("def test_it():\n    pass\n")
+        (tmp_path / "tests" / "test_it.py").write_text(self.TEST)
+        (tmp_path / "tests" / "cluster_test").mkdir()
+        (tmp_path / run.TEARDOWN_TESTS).write_text(self.TEARDOWN_TEST)
         (tmp_path / "pyproject.toml").write_text("[tool.pytest.ini_options]\ntestpaths = ['tests']\n")
         shutil.copy(ROOT / "tests" / "run.py", tmp_path / "tests")
         return tmp_path
 
-    def run(self, folder, **variables) -> subprocess.CompletedProcess[str]:
-        kept = {name: value for name, value in os.environ.items() if name not in {"CLUSTER", "KEEP", "YES"}}
+    def run(self, folder, *arguments, **variables) -> subprocess.CompletedProcess[str]:
+        ours = {"CLUSTER", "KEEP", "YES", "SERINUS_TEST_TEARDOWN"}
+        kept = {name: value for name, value in os.environ.items() if name not in ours}
         environment = kept | {"PYTHONPATH": "tests"} | variables
-        command = [sys.executable, "tests/run.py", "-p", "no:cacheprovider"]
+        command = [sys.executable, "tests/run.py", *arguments]
         return subprocess.run(command, cwd=folder, env=environment, check=False, capture_output=True, text=True)
 
     def test_it_goes_when_this_run_started_it_and_pytest_has_the_last_word(self, folder):
-        ran = self.run(folder)
+        ran = self.run(folder, "-v")
         assert ran.returncode == 0, ran.stderr
         assert (folder / "notes").read_text().split() == ["up", "down"]
-        assert "1 passed" in ran.stdout.splitlines()[-1]
+        assert "1 passed, 1 skipped" in ran.stdout.splitlines()[-1]
+        assert not ran.stderr
+
+    def test_a_whole_run_ends_with_the_tests_of_the_end(self, folder):
+        ran = self.run(folder)
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        assert (folder / "notes").read_text().split() == ["up", "tried", "down"]
+        first, last = [line for line in ran.stdout.splitlines() if "passed" in line]
+        assert "1 passed, 1 skipped" in first
+        assert last == ran.stdout.splitlines()[-1]
+
+    def test_a_failure_at_the_end_is_a_failure(self, folder):
+        (folder / run.TEARDOWN_TESTS).write_text(self.TEARDOWN_TEST + "    assert False\n")
+        ran = self.run(folder)
+        assert ran.returncode == 1
+        assert "1 failed" in ran.stdout.splitlines()[-1]
+        assert (folder / "notes").read_text().split() == ["up", "tried", "down"]
+
+    def test_it_stays_when_somebody_else_uses_it_by_then(self, folder):
+        (folder / "used-by-others").touch()
+        ran = self.run(folder, "-v")
+        assert ran.returncode == 0
+        assert "noise of the cluster" in ran.stderr  # what `down` says is passed on
 
     def test_it_goes_after_failures_too(self, folder):
         (folder / "tests" / "test_it.py").write_text("def test_it():\n    assert False\n")
-        assert self.run(folder).returncode == 1
+        ran = self.run(folder)
+        assert ran.returncode == 1
+        assert "1 failed" in ran.stdout.splitlines()[-1]
         assert (folder / "notes").read_text().split() == ["up", "down"]
 
     def test_it_stays_when_it_is_to_be_kept(self, folder):

@@ -1,6 +1,7 @@
 """A cluster leaves nothing behind, and `up` works after everything that can happen to one.
 
-These tests take the machine's cluster down, so they run only when asked for: SERINUS_TEST_TEARDOWN=1.
+These tests take the machine's cluster down, so they run only when asked for, SERINUS_TEST_TEARDOWN=1, as `make test`
+does at the end of a run that brought the cluster up. Who uses the cluster is left in peace, and who comes later waits.
 """
 
 import json
@@ -16,7 +17,9 @@ import pytest
 
 from cluster import components, leftovers, process
 from cluster.commands import run
+from cluster.errors import ClusterInUse
 from cluster.kubectl import Kubectl
+from cluster.lock import out_of_use
 from cluster.paths import Layout
 
 TESTS = Path(__file__).parents[1]
@@ -40,7 +43,8 @@ spec: {type: NodePort, selector: {app: leftovers}, ports: [{port: 80}]}
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.skipif(
-        os.environ.get("SERINUS_TEST_TEARDOWN") != "1", reason="takes the cluster down: SERINUS_TEST_TEARDOWN=1"
+        os.environ.get("SERINUS_TEST_TEARDOWN") != "1",
+        reason="only with SERINUS_TEST_TEARDOWN=1: takes the cluster down",
     ),
 ]
 
@@ -50,11 +54,25 @@ def command(*arguments: str) -> str:
     return run(sys.executable, "-m", "cluster", *arguments, environment={"PYTHONPATH": str(TESTS)}, timeout_seconds=300)
 
 
+def down() -> None:
+    """Take it down in spite of its user, for that is this module."""
+    command("down", "--force")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _alone() -> Iterator[None]:
+    try:
+        with out_of_use(Layout.from_environment()):
+            yield
+    except ClusterInUse as in_use:
+        pytest.skip(str(in_use))
+
+
 @pytest.fixture(autouse=True)
 def _fresh(layout: Layout) -> Iterator[None]:
-    command("down")
+    down()
     yield
-    command("down")
+    down()
     assert leftovers.look(layout).lines() == ()
 
 
@@ -86,7 +104,7 @@ def test_running_pods_are_seen_by_every_kind_of_look(layout: Layout, pods: Kubec
 def test_down_leaves_nothing_while_pods_run(layout: Layout, pods: Kubectl) -> None:
     before = set(leftovers.look(layout).processes)
 
-    command("down")
+    down()
 
     assert leftovers.look(layout).lines() == ()
     assert [pid for pid in before if process.start_ticks(pid) is not None] == []
@@ -97,7 +115,7 @@ def test_foreign_firewall_rules_survive(layout: Layout, pods: Kubectl) -> None:
     run("iptables", "-N", "OTHERS")
     run("iptables", "-A", "OTHERS", "-s", "192.0.2.77", "-j", "ACCEPT")
     try:
-        command("down")
+        down()
         assert "-A OTHERS -s 192.0.2.77/32 -j ACCEPT" in leftovers.firewall_dump("iptables")
     finally:
         run("iptables", "-F", "OTHERS")
