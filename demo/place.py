@@ -46,7 +46,7 @@ class Place:
 
 
 def claim_place() -> AbstractContextManager[None]:
-    """Keep the repository's own cluster from being taken down meanwhile; one of a kubeconfig is none of ours to keep."""
+    """Keep the repository's own cluster from being taken down meanwhile; a kubeconfig's is not ours to keep."""
     return nullcontext() if os.environ.get("CLUSTER") == "current" else access.in_use()
 
 
