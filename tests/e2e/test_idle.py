@@ -36,6 +36,7 @@ def test_idle_operator_writes_nothing_and_costs_little(
         share, memory = use.share(), operator.resident_bytes()
         writes = [(kind, event) for kind, each in zip(kinds, recordings, strict=True) for event in each.events]
     assert not writes, f"wrote while idle: {writes}"
+    print(f"idle: {share:.2%} of a core, {memory / 2**20:.0f} MiB")
     assert share < PROCESSOR_SHARE
     assert memory < MEMORY_BYTES
 
