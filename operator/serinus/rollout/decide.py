@@ -139,13 +139,15 @@ class _Walk:
 
 
 def _walk(walk: _Walk) -> _Walk:
-    """Take transitions until nothing pulls one any more."""
+    """Take transitions until nothing pulls one any more, or an attempt begins: what was seen is older than it."""
     for _ in range(_MOST_TRANSITIONS):
         world = walk.world
         trigger = find_trigger(walk.state, world.desired, walk.progress, world.observed, world.assessment, world.now)
         if trigger is Trigger.NOTHING:
             break
         walk = _take(trigger, walk)
+        if walk.started is not None:
+            break
     return walk
 
 
