@@ -24,6 +24,8 @@ LEFT_OUT = (
 )  # fmt: skip
 HOST_PYTHON = Path("/usr/bin/python3")
 MERGED_USR_HOOK = Path("/usr/share/mmdebstrap/hooks/merged-usr")
+SHELL = "busybox"
+"""What the package busybox-static installs; the links of the glue layer lead to it."""
 APPLETS = (
     "sh", "ls", "cat", "env", "grep", "head", "tail", "sleep", "wget", "nslookup", "ps", "kill", "id", "true", "false",
     "find", "vi", "less", "nc", "mkdir", "rm", "cp", "mv", "echo", "test", "date", "hostname", "stat", "du", "df",
@@ -49,7 +51,7 @@ def build(cache: Path, reporter: Reporter) -> Base:
     """Return the base of the host's release, built unless the cache has it (about 15 s)."""
     release = host_release()
     python = run(HOST_PYTHON, "-c", "import platform; print(platform.python_version())").strip()
-    recipe = repr((release, architecture(), python, PACKAGES, LEFT_OUT, APPLETS, sorted(GLUE.items())))
+    recipe = repr((release, architecture(), python, PACKAGES, LEFT_OUT, SHELL, APPLETS, sorted(GLUE.items())))
     key = hashlib.sha256(recipe.encode()).hexdigest()[:16]
 
     def bootstrap(target: Path) -> None:
@@ -80,7 +82,10 @@ def _bootstrap(release: str, python: str, target: Path) -> None:
     )  # fmt: skip
     wanted = f"./usr/bin/python{'.'.join(python.split('.')[:2])}"
     with tarfile.open(target) as tar:
-        if wanted not in tar.getnames():
+        found = set(tar.getnames())
+        if f"./usr/bin/{SHELL}" not in found:
+            raise HarnessError(f"The packages of {release} bring no /usr/bin/{SHELL} for the links of the glue layer.")
+        if wanted not in found:
             raise HarnessError(
                 f"The packages of {release} bring another Python than {HOST_PYTHON} is ({python}). "
                 "Restore the distribution's own /usr/bin/python3."
@@ -97,5 +102,5 @@ def _write_glue(target: Path) -> None:
         programs = root / "usr" / "bin"
         programs.mkdir(parents=True)
         for applet in APPLETS:
-            (programs / applet).symlink_to("busybox-static")
+            (programs / applet).symlink_to(SHELL)
         write_tar(target, {"/": root})
