@@ -1,5 +1,6 @@
 """Compare what the operator counted through Prometheus with what the client counted itself."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -11,6 +12,8 @@ from e2e.waiting import eventually
 
 COUNTED_WITHIN = 45
 """Seconds from the last answer to the tick that holds it: scrape, delay, interval and the operator's look, twice."""
+SETTLED_SECONDS = 11
+"""Longer than two ticks: each pod has its own phase of scrapes, so one tick may hold only one side's last requests."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,3 +65,17 @@ def wait_for_same_counts(
     except AssertionError as error:
         msg = f"counted {seen}, truth: {truth}"
         raise AssertionError(msg) from error
+
+
+def settled_evidence(model: Model, canary: str) -> Object:
+    """Return the evidence once all that was answered so far is counted: when no count has moved for two ticks."""
+    last, since = model.evidence(canary), time.monotonic()
+
+    def settled() -> tuple[Object] | None:
+        nonlocal last, since
+        now = model.evidence(canary)
+        if any(judged(now, side) != judged(last, side) for side in ("canary", "stable")):
+            last, since = now, time.monotonic()
+        return (last,) if time.monotonic() - since > SETTLED_SECONDS else None
+
+    return eventually("the counts no longer move", settled, within=COUNTED_WITHIN)[0]

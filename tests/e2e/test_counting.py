@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from e2e.api_server import ApiServer, Object
-from e2e.counting import COUNTED_WITHIN, Totals, answered, judged, wait_for_same_counts
+from e2e.counting import COUNTED_WITHIN, Totals, answered, judged, settled_evidence, wait_for_same_counts
 from e2e.manifests import model_spec, pod_template
 from e2e.model import Model, is_true
 from e2e.operator_process import OperatorProcess
@@ -54,7 +54,7 @@ def canary_in(sides: dict[str, str]) -> str:
 
 
 def test_every_request_is_counted_once_the_first_ones_too(held: Model, sides: dict[str, str]) -> None:
-    before = held.evidence(canary_in(sides))
+    before = settled_evidence(held, canary_in(sides))
     with held.load(new_per_second=RATE) as load:
         load.wait_for(lambda counts: counts.new.good + counts.new.bad >= 300, 60)
     wait_for_same_counts(held, sides, load.counts(), since=before)
@@ -66,7 +66,7 @@ def test_every_request_is_counted_once_the_first_ones_too(held: Model, sides: di
 def test_restarted_container_takes_little_with_it(held: Model, sides: dict[str, str], place: Place) -> None:
     canary = canary_in(sides)
     pod = held.pods(canary)[0]["metadata"]["name"]
-    before = held.evidence(canary)
+    before = settled_evidence(held, canary)
     with held.load(new_per_second=RATE) as load:
         load.wait_for(lambda counts: counts.answers_of(canary) >= 60, 60)
         place.kubectl.run("exec", "-n", held.namespace, pod, "--", "sh", "-c", "kill 1")
@@ -83,7 +83,7 @@ def test_replaced_pod_takes_little_with_it(held: Model, sides: dict[str, str]) -
     canary = canary_in(sides)
     stable = next(revision for revision in sides if revision != canary)
     gone = held.pods(stable)[0]["metadata"]
-    before = held.evidence(canary)
+    before = settled_evidence(held, canary)
     with held.load(new_per_second=RATE) as load:
         load.wait_for(lambda counts: counts.answers_of(stable) >= 60, 60)
         held.api.delete("Pod", held.namespace, gone["name"])
