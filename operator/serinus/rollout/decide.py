@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 from serinus import contract
 from serinus.errors import BrokenInvariant
 from serinus.rollout import commands, steps
-from serinus.rollout.conditions import PHASES, Condition, View, describe, make_conditions
+from serinus.rollout.conditions import PHASES, Condition, View, make_conditions
 from serinus.rollout.effects import World, carry_out, why_rejected
 from serinus.rollout.machine import TABLE, State, Trigger
-from serinus.rollout.plan import DRAIN, Action, drained, make_plan
+from serinus.rollout.plan import Action, drained, make_plan, stay_of_old_pods
 from serinus.rollout.triggers import elapsed, find_trigger, state_of
 from serinus.rollout.types import (
     Assessment,
@@ -72,7 +72,6 @@ class Decision:
     rulings: tuple[Ruling, ...]
     notes: tuple[Note, ...]
     requeue_after: timedelta | None
-    because: str
 
 
 def decide(
@@ -122,7 +121,6 @@ def decide(
         rulings=walk.rulings,
         notes=walk.notes,
         requeue_after=_requeue_after(state, desired, progress, world.plan, now),
-        because=describe(view)[1],
     )
 
 
@@ -180,8 +178,7 @@ def _requeue_after(
 ) -> timedelta | None:
     """Return how long until something may be due; None when only a watch event can change anything."""
     waits: list[timedelta] = []
-    stay = DRAIN if progress.canary is not None else max(DRAIN, desired.keep_old)
-    waits += [each.since + stay - now for each in progress.retiring]
+    waits += [each.since + stay_of_old_pods(desired, progress) - now for each in progress.retiring]
     if state is State.INITIALIZING:
         waits.append(POLL)
     if progress.canary is not None:

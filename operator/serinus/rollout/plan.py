@@ -88,6 +88,12 @@ def replica_targets(
     return targets
 
 
+def stay_of_old_pods(desired: Desired, progress: Progress) -> timedelta:
+    """Return how long pods that were promoted away from stay after the main Service has left them."""
+    # A new canary may not share the Service with a third revision, so it makes the old pods go as soon as is safe.
+    return DRAIN if progress.canary is not None else max(DRAIN, desired.keep_old)
+
+
 def drained(desired: Desired, progress: Progress, observed: Observed, now: datetime) -> Progress:
     """Return the memory without the revisions whose pods have stayed long enough after promotion.
 
@@ -95,8 +101,7 @@ def drained(desired: Desired, progress: Progress, observed: Observed, now: datet
     """
     if progress.stable is None or not progress.retiring:
         return progress
-    # A new canary may not share the Service with a third revision, so it makes the old pods go as soon as is safe.
-    stay = DRAIN if progress.canary is not None else max(DRAIN, desired.keep_old)
+    stay = stay_of_old_pods(desired, progress)
     over = tuple(each for each in progress.retiring if now - each.since >= stay)
     if over and observed.serving != progress.stable.revision and not is_exposed(progress, observed):
         return replace(
