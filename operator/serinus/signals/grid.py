@@ -31,6 +31,11 @@ def tick_at_or_before(moment: datetime, interval: timedelta) -> datetime:
     return _EPOCH + (moment - _EPOCH) // interval * interval
 
 
+def next_tick(moment: datetime, interval: timedelta) -> datetime:
+    """Return the first tick after a moment: when it is worth looking again."""
+    return tick_at_or_before(moment, interval) + interval
+
+
 def first_baseline(ready_since: datetime, interval: timedelta, delay: timedelta) -> datetime:
     """Return the tick from which an attempt counts.
 
