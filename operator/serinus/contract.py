@@ -92,6 +92,14 @@ REASON_UNDECIDED = "NotDecidedYet"
 REASON_ERRORS_WORSE = "ErrorsWorse"
 REASON_LATENCY_WORSE = "LatencyWorse"
 REASON_QUERY_OUT_OF_BOUNDS = "QueryOutOfBounds"
+REASON_CLIENT_ERRORS_WORSE = "ClientErrorsWorse"
+REASON_IMPLAUSIBLE_WORSE = "ImplausibleWorse"
+REASON_ACCURACY_WORSE = "AccuracyWorse"
+REASON_PREDICTIONS_DRIFTED = "PredictionsDrifted"
+REASON_FEATURES_DRIFTED = "FeaturesDrifted"
+REASON_COMPARISON_WORSE = "ComparisonWorse"
+REASON_SLO_MISSED = "SLOMissed"  # the canary's own share of bad requests is above the signal's slo
+REASON_WORLD_CHANGED = "WorldChanged"  # canary and stable both moved away from the training reference
 
 # Facts about canary pods.
 REASON_CRASH_LOOP = "CrashLoop"
@@ -118,6 +126,8 @@ REASON_NO_SERIES = "NoSeries"  # Prometheus answers, but knows no series of thes
 REASON_NO_TRAFFIC = "NoTraffic"  # series, but no request
 REASON_NO_BASELINE = "NoBaseline"  # the canary has data, stable has none
 REASON_NOT_A_NUMBER = "NotANumber"
+REASON_BUCKET_MISMATCH = "BucketMismatch"  # histograms that do not have the same buckets
+REASON_TRAFFIC_SHARE_OFF = "TrafficShareOff"  # the canary does not get the share of traffic that was set
 REASON_NOT_MEASURED = "NotMeasured"  # nothing to measure now
 
 # Events that are not a condition's reason.

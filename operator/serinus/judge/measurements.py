@@ -35,6 +35,43 @@ class RateMeasurement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HistogramMeasurement:
+    """Counts per bucket of one tick, pod → counts that are not cumulative. Both sides have the same buckets.
+
+    Numeric: finite upper ``edges``, ascending, and one count more than edges (the last is the overflow). Categorical:
+    ``categories``, as many counts; the list may grow from tick to tick. Exactly one of the two is not empty.
+    """
+
+    canary: Mapping[str, tuple[int, ...]]
+    stable: Mapping[str, tuple[int, ...]]
+    edges: tuple[float, ...] = ()
+    categories: tuple[str, ...] = ()
+    reference: tuple[int, ...] | None = None
+    """Counts of the training reference in the same buckets."""
+
+    def __post_init__(self) -> None:
+        if bool(self.edges) == bool(self.categories):
+            raise BrokenInvariant("a histogram has either edges or categories")
+        size = self.size
+        rows = (*self.canary.values(), *self.stable.values(), *(() if self.reference is None else (self.reference,)))
+        if any(len(row) != size or min(row) < 0 for row in rows):
+            raise BrokenInvariant(f"a histogram needs {size} counts, none of them negative")
+
+    @property
+    def size(self) -> int:
+        """Return the number of buckets."""
+        return len(self.categories) or len(self.edges) + 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairMeasurement:
+    """The number that a query gave for each side at this tick; NaN and infinities count as no data."""
+
+    canary: float
+    stable: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ValueMeasurement:
     """The number that a Query gave at this tick; NaN and infinities count as no data."""
 
@@ -51,7 +88,18 @@ class Missing:
     """What is missing and what to do about it."""
 
 
-Measurement = RateMeasurement | ValueMeasurement | Missing
+Measurement = RateMeasurement | HistogramMeasurement | PairMeasurement | ValueMeasurement | Missing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectedShare:
+    """The share of requests that the canary should get now."""
+
+    share: float
+    """In (0, 1)."""
+    promised: bool
+    """True: each request is routed by weight, so that a wrong share holds the rollout. False: connections are, so that
+    a wrong share is only reported."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,3 +114,5 @@ class Tick:
     """Percent of traffic that the canary would really get in the next step, 1 to 100; 100 for promotion."""
     measurements: Mapping[str, Measurement]
     """By signal name; an absent signal delivered nothing."""
+    expected: ExpectedShare | None = None
+    """None: unknown, so it is not checked."""

@@ -23,7 +23,7 @@ class Verdict(StrEnum):
 
 
 class SignalKind(StrEnum):
-    """What a signal measures. Only the first three are built; ``api`` refuses the others as NotSupportedYet."""
+    """What a signal measures."""
 
     ERRORS = "Errors"
     LATENCY = "Latency"
@@ -53,6 +53,22 @@ class OnInconclusive(StrEnum):
     PROMOTE_IF_CALM = "PromoteIfCalm"
 
 
+class Worse(StrEnum):
+    """Which way of a compared value does harm."""
+
+    HIGHER = "Higher"
+    LOWER = "Lower"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """A histogram of the training data: either finite upper ``edges`` with one count more, or named ``categories``."""
+
+    counts: tuple[int, ...]
+    edges: tuple[float, ...] = ()
+    categories: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signal:
     """One thing that is measured on canary and stable."""
@@ -60,18 +76,35 @@ class Signal:
     name: str
     kind: SignalKind
     action: SignalAction
+    weight: int = 1
+    """Share of the false rollback rate, relative to the other signals of the same action; at least 1."""
     margin: float = 0.0
-    """Excess of the canary's share over stable's that is still accepted, in [0, 1). Unused by Query."""
+    """Excess that is still accepted. Rates: the canary's share less stable's, in [0, 1). Drift: PSI. Comparison: share
+    of stable's value. Unused by Query."""
     unacceptable: float = 0.0
-    """Excess at full traffic against which promotion needs its proof; >= margin. Unused by Query."""
+    """Excess at full traffic against which promotion needs its proof; >= margin. Rates only."""
+    slo: float | None = None
+    """Rates: bound on the canary's own share of bad requests, in (0, 1); needs no baseline."""
     bound_seconds: float | None = None
-    """Latency: requests slower than this are bad. Seconds."""
+    """Latency: requests slower than this are bad. Seconds. None: the whole histogram is judged."""
     total: str | None = None
     """A user's own counter of all requests: a PromQL selector without our labels. None: the preset's."""
     bad: str | None = None
     """A user's own counter of bad requests. None: the preset's."""
+    buckets: str | None = None
+    """Latency, drift: a user's own histogram, a PromQL selector of its ``_bucket`` series without our labels."""
+    categories: str | None = None
+    """Drift: a user's own counter per category, a PromQL selector without our labels."""
+    label: str | None = None
+    """Drift: the label of ``categories`` whose values are the categories."""
+    feature: str | None = None
+    """FeatureDrift: name of the input."""
+    reference: Reference | None = None
+    """Drift: the training reference, as it was at the start of the attempt."""
     query: str | None = None
-    """Query: PromQL with ``$selector`` for the canary's pods."""
+    """Query, Comparison: PromQL with ``$selector`` for the pods of one side."""
+    worse: Worse = Worse.HIGHER
+    """Comparison: which way does harm."""
     minimum: float | None = None
     """Query: lower bound of the value."""
     maximum: float | None = None
@@ -110,6 +143,8 @@ class RolloutPlan:
     false_promotion_rate: float = 0.05
     """beta: chance to promote a canary that is worse by ``unacceptable``."""
     confirm_ticks: int = 2
+    strict: bool = False
+    """True: evidence must disprove an excess of the margin itself, not only "no worse at all"."""
     on_inconclusive: OnInconclusive = OnInconclusive.PAUSE
     max_wait: timedelta = timedelta(hours=2)
     """Longest time in one step without a proof, counted from when its pods were ready."""
@@ -340,6 +375,12 @@ class SignalEvidence:
     """Excess of the canary's share over stable's (Mantel-Haenszel), as a share."""
     effect_standard_error: float | None = None
     dispersion: float | None = None
+    """How much more stable's counts scatter than chance allows; 1 where they do not."""
+    more_requests: float | None = None
+    """Canary requests that the proof still needs, if the canary is no worse than stable; None: no proof is needed."""
+    canary_from_reference: float | None = None
+    """Drift: bias-corrected PSI of the canary against the training reference."""
+    stable_from_reference: float | None = None
     canary_total: int = 0
     """Requests of the canary since the start of the attempt."""
     canary_bad: int = 0
@@ -351,6 +392,21 @@ class SignalEvidence:
     """One of contract's reasons, such as ErrorsWorse, NoTraffic, MetricsAvailable."""
     because: str = ""
     """The sentence that a person reads."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrafficShare:
+    """Whether the canary gets the share of traffic that was set."""
+
+    expected: float
+    """Share in (0, 1)."""
+    observed: float
+    """Share of the counted requests of the attempt's present step."""
+    evidence: float
+    """e-value against "within a fifth of what was set"."""
+    off: bool
+    """The evidence has reached 1/alpha: routing is not what was set."""
+    because: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -375,6 +431,8 @@ class Assessment:
     signals: tuple[SignalEvidence, ...] = ()
     ticks_in_step: int = 0
     """Ticks of the present step that carried a comparison; at least 2 before the step may end."""
+    traffic: TrafficShare | None = None
+    """None: nothing was expected, or nothing was counted yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
