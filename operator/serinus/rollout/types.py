@@ -143,6 +143,8 @@ class RolloutPlan:
     false_promotion_rate: float = 0.05
     """beta: chance to promote a canary that is worse by ``unacceptable``."""
     confirm_ticks: int = 2
+    planned_ticks: int = 240
+    """Ticks over which the bets on a late change are spread; a rollout may take longer."""
     strict: bool = False
     """True: evidence must disprove an excess of the margin itself, not only "no worse at all"."""
     on_inconclusive: OnInconclusive = OnInconclusive.PAUSE
