@@ -49,6 +49,8 @@ class Conditions:
     """Finite upper edges of the buckets of ``TickData.values``, if numeric."""
     reference: tuple[int, ...] | None = None
     """Counts of the training reference in the same buckets."""
+    before: "tuple[TickData, ...]" = ()
+    """Stable's ticks from before the rollout; peers do not look at them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
