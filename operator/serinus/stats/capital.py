@@ -5,6 +5,7 @@ probability at most ``alpha`` (Ville). This module knows no distribution: caller
 """
 
 from dataclasses import dataclass, field
+from math import exp, inf, log
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +14,9 @@ Floats = NDArray[np.float64]
 
 # Sums of floats that should equal the threshold may miss it by rounding.
 REACHED_TOLERANCE = 1e-9
-_NEWTON_STEPS = 60
 _LARGEST_LOG = 200.0
 _LARGEST_BOOST = 1e200
+_SMALLEST = 1e-300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,51 +65,66 @@ def cap_per_tick(before: float, threshold: float, confirm_ticks: int) -> float:
 def bet(capital: Capital, shares: Floats, start: float) -> Capital:
     """Move start mass from cash to the parts, by the mixture's shares (shape (alternatives,), sum 1)."""
     mass = min(start, capital.cash)
-    parts = np.asarray(capital.parts) + mass * shares
-    return Capital(parts=tuple(map(float, parts)), cash=capital.cash - mass)
+    parts = tuple(part + mass * share for part, share in zip(capital.parts, shares.tolist(), strict=True))
+    return Capital(parts=parts, cash=capital.cash - mass)
 
 
-def settle(capital: Capital, shares: Floats, law: Law, seen: Floats, cap: float) -> Capital:
+def settle(capital: Capital, shares: Floats, law: Law | None, seen: Floats, cap: float) -> Capital:
     """Multiply capital by what was seen, boosted so that nothing is lost to the cap, then capped.
 
     The boost ``b >= 1`` solves ``E0[min(b C(x), cap)] = capital before`` (Fischer & Ramdas, arXiv 2410.16076): exact,
-    because the null law is known. Newton's steps approach it from below, so stopping early is valid too.
+    because the null law is known.
 
     Args:
         capital: after ``bet``.
         shares: of the mixture, shape (alternatives,).
-        law: null law of this tick.
+        law: null law of this tick; None where it is not known: then nothing is boosted.
         seen: log likelihood ratios of what was seen, shape (alternatives,); any finite size.
         cap: from ``cap_per_tick``.
     """
-    parts = np.asarray(capital.parts)
-    boost = _boost(parts, capital, law, cap)
+    boost = 1.0 if law is None else _boost(capital, law, cap)
+    extra = capital.cash * (boost - 1.0)
     room = cap - capital.cash
-    with np.errstate(divide="ignore"):
-        logs = np.log(parts) + seen + np.log(boost)
-    largest = max(float(np.max(logs)), 0.0)
-    scaled = np.exp(logs - largest) + capital.cash * (boost - 1.0) * shares * np.exp(-largest)
-    total = float(scaled.sum())
+    log_boost = log(boost)
+    logs = [
+        log(part) + ratio + log_boost if part > 0.0 else -inf
+        for part, ratio in zip(capital.parts, seen.tolist(), strict=True)
+    ]
+    largest = max(0.0, *logs)
+    scale = exp(-largest)
+    scaled = [exp(each - largest) + extra * share * scale for each, share in zip(logs, shares.tolist(), strict=True)]
+    total = sum(scaled)
     if total <= 0.0:
-        grown = np.zeros_like(parts)
-    elif largest + np.log(total) > np.log(room):
-        grown = scaled * (room / total)
+        grown = (0.0,) * len(scaled)
+    elif largest + log(total) > log(room):
+        grown = tuple(each * (room / total) for each in scaled)
     else:
-        grown = scaled * np.exp(largest)
-    return Capital(parts=tuple(map(float, grown)), cash=capital.cash)
+        size = exp(largest)
+        grown = tuple(each * size for each in scaled)
+    return Capital(parts=grown, cash=capital.cash)
 
 
-def _boost(parts: Floats, capital: Capital, law: Law, cap: float) -> float:
+def _boost(capital: Capital, law: Law, cap: float) -> float:
+    """Return the boost: outcomes with ``C(x) >= cap / b`` end at the cap, those below grow by b.
+
+    As C does not fall with x, the outcomes at the cap are the last ones, and b follows from how many they are: the
+    expectation is tried at every b for which one outcome more just reaches the cap.
+    """
+    outcome = np.array(capital.parts) @ np.exp(np.minimum(law.log_ratios, _LARGEST_LOG)) + capital.cash
+    if outcome[-1] <= cap:
+        return 1.0
     before = capital.value
-    outcome = parts @ np.exp(np.minimum(law.log_ratios, _LARGEST_LOG)) + capital.cash
     weighted = law.probabilities * outcome
-    boost = 1.0
-    for _ in range(_NEWTON_STEPS):
-        live = boost * outcome < cap
-        slope = float(weighted[live].sum())
-        reached = boost * slope + cap * float(law.probabilities[~live].sum())
-        gap = before - reached
-        if gap <= 1e-12 * before or gap >= _LARGEST_BOOST * slope:
-            break
-        boost = min(boost + gap / slope, _LARGEST_BOOST)
-    return boost
+    below = np.cumsum(weighted) - weighted
+    above = np.cumsum(law.probabilities[::-1])[::-1]
+    # Falls with x: fewer outcomes at the cap mean a smaller b.
+    reached = cap * (below / np.maximum(outcome, _SMALLEST) + above)
+    first = int(np.searchsorted(-reached, -before))
+    # Outcomes from ``first`` on are at the cap.
+    if first == len(outcome):
+        return 1.0
+    slope = float(below[first])
+    gap = before - cap * float(above[first])
+    if gap >= _LARGEST_BOOST * slope:
+        return _LARGEST_BOOST
+    return max(gap / slope, 1.0)

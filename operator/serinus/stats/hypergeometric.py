@@ -2,19 +2,21 @@
 
 Given how many requests each side had and how many were bad together, it says how many of the bad ones fall on the
 canary when its odds of failing are ``odds`` times stable's. The base rate cancels. Knows nothing of betting.
+
+Weights of neighbouring outcomes have a simple ratio, so a running sum of logs gives all of them without a factorial;
+where only windows of the support are looked at, the saddle point form ties the windows together.
 """
 
 from dataclasses import dataclass
-from math import ceil, sqrt
+from math import ceil, lgamma, log, log1p, pi, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln, logsumexp, xlog1py, xlogy
 
 Floats = NDArray[np.float64]
 
 # Up to so many outcomes all are computed; beyond, only a window around each law's mode.
-_WHOLE_SUPPORT = 2_048
+_WHOLE_SUPPORT = 1_024
 # What lies outside 10 standard deviations and 40 counts of the mode has less than 1e-20 of the mass.
 _WINDOW_DEVIATIONS = 10.0
 _WINDOW_COUNTS = 40
@@ -45,25 +47,65 @@ class Margins:
         return self.highest > self.lowest
 
 
-def log_weights(margins: Margins, outcomes: Floats) -> Floats:
-    """Return log of ``C(canary, x) C(stable, bad - x)`` but for a constant, shape of ``outcomes``.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Laws:
+    """The null law of a tick, and what turns an outcome into likelihood ratios.
 
-    Saddle point form (Loader 2000): differences of log factorials would lose all digits near 1e9 requests.
-    Needs informative margins and outcomes inside the support.
+    The log likelihood ratio of outcome x for the alternative ``j`` is ``log(odds_j) (x - origin) - normalisers[j]``.
     """
-    everything = margins.canary + margins.stable
-    result = np.zeros_like(outcomes)
-    for size, sign, offset in ((margins.canary, 1.0, 0.0), (margins.stable, -1.0, float(margins.bad))):
-        bad = offset + sign * outcomes
-        for cell, share in ((bad, margins.bad), (size - bad, everything - margins.bad)):
-            expected = size * share / everything
-            excess = (cell - expected) / expected
-            result -= expected * (xlog1py(1.0 + excess, excess) - excess) + _stirling_error(cell)
-    return result
+
+    outcomes: Floats
+    """Those that have any mass under the null, ascending, shape (outcomes,)."""
+    probabilities: Floats
+    """Under the null, shape (outcomes,), sum 1."""
+    origin: float
+    """The most likely outcome under the null: ratios are computed from it, so that large counts lose no digits."""
+    normalisers: Floats
+    """Log of the expectation of ``odds_j ** (x - origin)`` under the null, shape (alternatives,)."""
+
+
+def laws(margins: Margins, odds: tuple[float, ...], null_odds: float = 1.0) -> Laws:
+    """Return the null law at ``null_odds`` and the normalisers of the alternatives ``null_odds * odds``.
+
+    Source: P(x) is proportional to ``C(canary, x) C(stable, bad - x) odds^x`` (Fisher 1935).
+
+    Args:
+        margins: informative ones, counts up to 1e9 and beyond.
+        odds: alternatives as multiples of the null's odds ratio, above 0.
+        null_odds: odds ratio canary to stable of the null, above 0.
+    """
+    logs_of_odds = np.log(np.array(odds))
+    log_null = log(null_odds)
+    if margins.highest - margins.lowest < _WHOLE_SUPPORT:
+        outcomes = np.arange(margins.lowest, margins.highest + 1, dtype=np.float64)
+        logs = _steps(margins, outcomes) + log_null * (outcomes - outcomes[0])
+        origin_at = int(logs.argmax())
+        weights = np.exp(logs - logs[origin_at])
+        total = float(weights.sum())
+        tilted = logs - logs[origin_at] + logs_of_odds[:, None] * (outcomes - outcomes[origin_at])
+        largest = tilted.max(axis=1)
+        sums = largest + np.log(np.exp(tilted - largest[:, None]).sum(axis=1)) - log(total)
+        return Laws(
+            outcomes=outcomes, probabilities=weights / total, origin=float(outcomes[origin_at]), normalisers=sums
+        )
+    outcomes, logs = _windowed(margins, null_odds)
+    origin_at = int((logs + log_null * outcomes).argmax())
+    origin = float(outcomes[origin_at])
+    logs = logs + log_null * (outcomes - origin)
+    largest = float(logs[origin_at])
+    weights = np.exp(logs - largest)
+    total = float(weights.sum())
+    whole = np.array([_log_sum(margins, null_odds * each, log_null + log(each), origin) for each in odds])
+    return Laws(
+        outcomes=outcomes,
+        probabilities=weights / total,
+        origin=origin,
+        normalisers=whole - (largest + log(total)),
+    )
 
 
 def mode(margins: Margins, odds: float) -> int:
-    """Return the most likely outcome at the given odds ratio (>= 1)."""
+    """Return the most likely outcome at the given odds ratio (above 0)."""
     product = (margins.canary + 1.0) * (margins.bad + 1.0) * odds
     linear = margins.bad - margins.stable - (margins.canary + margins.bad + 2.0) * odds
     root = sqrt(max(linear * linear - 4.0 * (odds - 1.0) * product, 0.0))
@@ -72,8 +114,6 @@ def mode(margins: Margins, odds: float) -> int:
 
 def window(margins: Margins, odds: float) -> tuple[int, int]:
     """Return first and last outcome between which all but a negligible mass lies at the given odds ratio."""
-    if margins.highest - margins.lowest < _WHOLE_SUPPORT:
-        return margins.lowest, margins.highest
     centre = mode(margins, odds)
     cells = (centre, margins.canary - centre, margins.bad - centre, margins.stable - margins.bad + centre)
     deviation = 1.0 / sqrt(sum(1.0 / (cell + 0.5) for cell in cells))
@@ -81,42 +121,54 @@ def window(margins: Margins, odds: float) -> tuple[int, int]:
     return max(margins.lowest, centre - reach), min(margins.highest, centre + reach)
 
 
-def null_law(margins: Margins) -> tuple[Floats, Floats]:
-    """Return outcomes and their probabilities at odds ratio 1, both of shape (outcomes,)."""
-    first, last = window(margins, 1.0)
-    outcomes = np.arange(first, last + 1, dtype=np.float64)
-    logs = log_weights(margins, outcomes)
-    weights = np.exp(logs - logs.max())
-    return outcomes, weights / weights.sum()
+def log_weight(margins: Margins, outcome: int) -> float:
+    """Return log of ``C(canary, x) C(stable, bad - x)`` but for a constant.
 
-
-def log_normalisers(margins: Margins, odds: tuple[float, ...], origin: float) -> Floats:
-    """Return ``log sum_x w(x) odds^(x - origin)`` for each odds ratio, minus the same at odds ratio 1.
-
-    ``(x - origin) log(odds)`` less this is the log likelihood ratio of outcome x against equal odds.
+    Saddle point form (Loader 2000): differences of log factorials would lose all digits near 1e9 requests. Needs an
+    outcome inside the support of informative margins.
     """
-    whole = margins.highest - margins.lowest < _WHOLE_SUPPORT
-    logs_of_odds = np.log(np.array((1.0, *odds)))
-    if whole:
-        outcomes = np.arange(margins.lowest, margins.highest + 1, dtype=np.float64)
-        tilted = log_weights(margins, outcomes) + logs_of_odds[:, None] * (outcomes - origin)
-        sums = np.asarray(logsumexp(tilted, axis=1))
-    else:
-        sums = np.array([_normaliser(margins, float(each), origin) for each in logs_of_odds])
-    return np.asarray(sums[1:] - sums[0], dtype=np.float64)
+    everything = margins.canary + margins.stable
+    result = 0.0
+    for size, bad in ((margins.canary, outcome), (margins.stable, margins.bad - outcome)):
+        for cell, share in ((bad, margins.bad), (size - bad, everything - margins.bad)):
+            expected = size * share / everything
+            excess = (cell - expected) / expected
+            growth = (1.0 + excess) * log1p(excess) if cell > 0 else 0.0
+            result -= expected * (growth - excess) + _stirling_error(cell)
+    return result
 
 
-def _normaliser(margins: Margins, log_odds: float, origin: float) -> float:
-    first, last = window(margins, float(np.exp(log_odds)))
+def _steps(margins: Margins, outcomes: Floats) -> Floats:
+    """Return the log weights of consecutive outcomes, less the first one's."""
+    here = outcomes[:-1]
+    up = (margins.canary - here) * (margins.bad - here)
+    down = (here + 1.0) * (margins.stable - margins.bad + 1.0 + here)
+    result = np.empty_like(outcomes)
+    result[0] = 0.0
+    np.cumsum(np.log(up / down), out=result[1:])
+    return result
+
+
+def _windowed(margins: Margins, odds: float) -> tuple[Floats, Floats]:
+    """Return the outcomes around the mode at the given odds ratio, and their log weights at odds ratio 1."""
+    first, last = window(margins, odds)
     outcomes = np.arange(first, last + 1, dtype=np.float64)
-    return float(logsumexp(log_weights(margins, outcomes) + log_odds * (outcomes - origin)))
+    logs = _steps(margins, outcomes)
+    centre = (first + last) // 2
+    return outcomes, logs + (log_weight(margins, centre) - float(logs[centre - first]))
 
 
-def _stirling_error(count: Floats) -> Floats:
+def _log_sum(margins: Margins, odds: float, log_odds: float, origin: float) -> float:
+    outcomes, logs = _windowed(margins, odds)
+    tilted = logs + log_odds * (outcomes - origin)
+    largest = float(tilted.max())
+    return largest + log(float(np.exp(tilted - largest).sum()))
+
+
+def _stirling_error(count: float) -> float:
     """Return ``log(n!) - (n log n - n)``, without cancellation for large n."""
-    small = np.minimum(count, _STIRLING_FROM)
-    exact = gammaln(small + 1.0) - xlogy(small, small) + small
-    large = np.maximum(count, _STIRLING_FROM)
-    square = large * large
-    series = (1.0 - (1.0 / 30.0 - (1.0 / 105.0 - 1.0 / (140.0 * square)) / square) / square) / (12.0 * large)
-    return np.asarray(np.where(count < _STIRLING_FROM, exact, 0.5 * np.log(2.0 * np.pi * large) + series))
+    if count < _STIRLING_FROM:
+        return lgamma(count + 1.0) - (count * log(count) if count > 0 else 0.0) + count
+    square = float(count) * count
+    series = (1.0 - (1.0 / 30.0 - (1.0 / 105.0 - 1.0 / (140.0 * square)) / square) / square) / (12.0 * count)
+    return 0.5 * log(2.0 * pi * count) + series
