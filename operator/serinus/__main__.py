@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 from importlib.metadata import PackageNotFoundError, version
+from typing import BinaryIO
 
 import click
 
@@ -39,6 +40,25 @@ def run() -> None:
     except SerinusError as failure:
         logger.error("%s", failure, exc_info=logger.isEnabledFor(logging.DEBUG))
         raise SystemExit(1) from failure
+
+
+@main.command("judge")
+@click.argument("file", type=click.File("rb"), default="-")
+def judge_file(file: BinaryIO) -> None:
+    """Judge measurements in FILE (or standard input), JSON Lines, as the operator would: one line out per tick.
+
+    docs/judge.md has the format. A malformed line ends it with status 2; what came before it has been judged.
+    """
+    from serinus.judge_command.stream import BadLine, answers  # noqa: PLC0415
+
+    out = click.get_binary_stream("stdout")
+    try:
+        for answer in answers(file):
+            out.write(answer.encode() + b"\n")
+            out.flush()
+    except BadLine as bad:
+        click.echo(f"{file.name}: {bad}", err=True)
+        raise SystemExit(2) from bad
 
 
 @main.command("version")

@@ -9,6 +9,7 @@ would let a trifle that is certain and a noisy effect that is not roll back toge
 **Promotion has its own proof**: see ``exposure``. Missing data never promotes and never rolls back.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -16,7 +17,7 @@ from serinus import contract
 from serinus.errors import NotSupportedYet
 from serinus.judge import sentences
 from serinus.judge.course import course_of
-from serinus.judge.measurements import Measurement, Missing, Tick
+from serinus.judge.measurements import HistogramMeasurement, Measurement, Missing, RateMeasurement, Tick
 from serinus.judge.readings import Heard, Moment, Reading, read_rate, read_value
 from serinus.judge.running import RolledBack, Running
 from serinus.judge.states import RateState, ValueState
@@ -65,6 +66,21 @@ def assess(plan: RolloutPlan, running: Running, tick: Tick) -> tuple[Running, As
     after = _counted(readings, running, after, tick)
     after = _keys(plan, readings, after)
     return after, _assessment(plan, readings, after, tick)
+
+
+def learn(plan: RolloutPlan, running: Running, ticks: Sequence[Tick]) -> Running:
+    """Learn from stable's ticks of before the rollout; a rollout that has begun learns nothing any more."""
+    if running.ticks > 0:
+        return running
+    rates = dict(running.rates)
+    for signal in plan.signals:
+        for tick in ticks:
+            measurement = tick.measurements.get(signal.name)
+            if isinstance(measurement, RateMeasurement):
+                state = rates.get(signal.name, RateState())
+                history = state.exposure.history.plus(measurement.counts)
+                rates[signal.name] = replace(state, exposure=replace(state.exposure, history=history))
+    return replace(running, rates=rates)
 
 
 def _nothing_to_prove(plan: RolloutPlan, tick: Tick) -> Assessment:
@@ -116,7 +132,10 @@ def _measurement(signal: Signal, newest: datetime | None, tick: Tick) -> Measure
             message="this tick was judged before, and no request counts twice; the next tick will tell",
         )
     nothing = Missing(reason=contract.REASON_NOT_MEASURED, message="nothing was measured at this tick")
-    return tick.measurements.get(signal.name, nothing)
+    measurement = tick.measurements.get(signal.name, nothing)
+    if isinstance(measurement, HistogramMeasurement) and signal.bound_seconds is not None:
+        return measurement.above(signal.bound_seconds)
+    return measurement
 
 
 def _counted(readings: tuple[Reading, ...], before: Running, after: Running, tick: Tick) -> Running:

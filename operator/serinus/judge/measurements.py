@@ -62,6 +62,14 @@ class HistogramMeasurement:
         """Return the number of buckets."""
         return len(self.categories) or len(self.edges) + 1
 
+    def above(self, edge: float) -> RateMeasurement:
+        """Return the requests, and as bad ones those above one of the edges."""
+        first = self.edges.index(edge) + 1
+        return RateMeasurement(
+            canary={pod: (sum(row), sum(row[first:])) for pod, row in self.canary.items()},
+            stable={pod: (sum(row), sum(row[first:])) for pod, row in self.stable.items()},
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairMeasurement:
