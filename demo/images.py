@@ -26,6 +26,8 @@ CONSTRAINTS = ROOT / "constraints"
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 MODELS = "/models"
 REQUESTS = "requests.jsonl"
+CHANGED_REQUESTS = "changed.jsonl"
+PROFILE = "profile.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,10 +64,10 @@ def load_image() -> Image:
     return _build("load:demo", None, {**files, **bodies}, ("python3", "-m", "demo.load"), {"PYTHONPATH": "/app"})
 
 
-def digits_image() -> Image:
-    """Build MLServer with the three models that read handwritten digits."""
+def digits_image(name: str = "digits:demo") -> Image:
+    """Build MLServer with the models that read handwritten digits; a name without a tag gets a hash for it."""
     return _build(
-        "digits:demo",
+        name,
         CONSTRAINTS / "demo-mlserver.txt",
         {MODELS: trained_models(), "/app/digits_runtime.py": DEMO / "model" / "digits_runtime.py"},
         ("python3", "-m", "mlserver.cli.main", "start"),

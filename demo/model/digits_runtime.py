@@ -1,14 +1,25 @@
-"""Serve a scikit-learn model that reads handwritten digits, and name them in words.
+"""Serve a scikit-learn model that reads handwritten digits, name them in words, and count what it sees and says.
 
 Runs inside MLServer, in the demo's pods. The answer's headers ``x-pod`` and ``x-revision`` tell a client which pod
-answered; they come from the downward API.
+answered; they come from the downward API. The two metrics are in Prometheus' default registry, which MLServer's own
+endpoint shows as long as it runs without parallel workers; ``mlserver.register`` would give a histogram for latencies.
 """
 
+import json
 import os
+from pathlib import Path
 
-from mlserver.codecs import StringCodec
+from mlserver.codecs import NumpyRequestCodec, StringCodec
 from mlserver.types import InferenceRequest, InferenceResponse, Parameters
 from mlserver_sklearn import SKLearnModel
+from prometheus_client import Counter, Histogram
+
+# What training left beside the models: with its edges, what is served can be compared with what was learnt from.
+PROFILE = json.loads(Path("/models/profile.json").read_text())
+PREDICTIONS = Counter("digits_predictions", "Predictions by the digit that was read.", ["digit"])
+INK = Histogram(
+    "digits_ink", "Mean grey value of each image, from 0 to 16.", buckets=PROFILE["features"]["ink"]["edges"]
+)
 
 
 class Digits(SKLearnModel):
@@ -21,6 +32,10 @@ class Digits(SKLearnModel):
         if names:
             words = [names[digit] for digit in response.outputs[0].data]
             response.outputs.append(StringCodec.encode_output("name", words))
+        for digit in response.outputs[0].data:
+            PREDICTIONS.labels(str(digit)).inc()
+        for image in self.decode_request(payload, default_codec=NumpyRequestCodec):
+            INK.observe(float(image.mean()))
         identity = {"x-pod": os.environ.get("POD_NAME", ""), "x-revision": os.environ.get("REVISION", "")}
         response.parameters = Parameters(headers={name: value for name, value in identity.items() if value})
         return response

@@ -1,10 +1,13 @@
 """The toy server does what its environment says, and counts what it does."""
 
 import json
+import math
 import os
+import re
 import signal
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -12,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from demo.toy.toy_server import Behaviour, is_hit
+from demo.toy.toy_server import Behaviour, delay_of, is_hit
 
 SERVER = Path(__file__).parents[2] / "demo" / "toy" / "toy_server.py"
 
@@ -67,6 +70,48 @@ def test_slow_predictions_land_above_the_bucket() -> None:
             ask(f"{url}/predict", b"{}")
         metrics = ask(f"{url}/metrics")[2].decode()
     assert 'http_request_duration_seconds_bucket{le="0.05",method="POST",path="/predict"} 2.0' in metrics
+
+
+def test_poison_fails_everywhere() -> None:
+    with toy() as (_, url):
+        assert ask(f"{url}/predict", b'{"poison": true}')[0] == 500
+        assert ask(f"{url}/predict", b'{"poisson": true}')[0] == 200
+
+
+def test_a_burst_begins_with_a_signal_and_ends_by_itself() -> None:
+    with toy(BURST_SHARE="0.5", BURST_SECONDS="0.5") as (process, url):
+        assert ask(f"{url}/predict")[0] == 200
+        process.send_signal(signal.SIGUSR1)
+        deadline = time.monotonic() + 10
+        statuses = []
+        while statuses[-20:] != [200] * 20 or 500 not in statuses:
+            assert time.monotonic() < deadline
+            statuses.append(ask(f"{url}/predict")[0])
+    failed = [number for number, status in enumerate(statuses) if status == 500]
+    during = statuses[failed[0] : failed[-1] + 1]
+    assert 0.4 <= during.count(500) / len(during) <= 0.7
+
+
+def test_predictions_are_counted_by_what_they_say() -> None:
+    with toy(IMPLAUSIBLE_SHARE="0.25", ERROR_SHARE="0.5") as (_, url):
+        for _ in range(80):
+            ask(f"{url}/predict")
+        metrics = ask(f"{url}/metrics")[2].decode()
+    assert "prediction_score_count 40.0" in metrics, "a failed request says nothing"
+    assert "predictions_implausible_total 10.0" in metrics
+    yes, no = (
+        float(re.findall(rf'predictions_total{{answer="{answer}"}} (.*)', metrics)[0]) for answer in ("yes", "no")
+    )
+    assert yes + no == 40
+    assert 24 <= yes <= 32, "seven in ten say yes"
+
+
+def test_latencies_scatter_around_their_median() -> None:
+    behaviour = Behaviour(latency_seconds=0.04, latency_spread=0.5)
+    delays = sorted(delay_of(number, behaviour) for number in range(1000))
+    assert delays[500] == pytest.approx(0.04, rel=0.01)
+    assert delays[841] == pytest.approx(0.04 * math.exp(0.5), rel=0.03), "one sigma above"
+    assert delay_of(3, Behaviour()) == 0.0
 
 
 def test_it_can_stay_unready() -> None:

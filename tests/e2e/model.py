@@ -1,6 +1,6 @@
 """One ModelDeployment as its user sees it: apply it, order it about, look at its parts, wait for what it becomes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -80,10 +80,24 @@ class Model:
         """Delete it."""
         self.api.delete("ModelDeployment", self.namespace, self.name, propagation=propagation)
 
-    def load(self, *, new_per_second: float = 20.0, kept_per_second: float = 0.0) -> Load:
+    def load(
+        self,
+        *,
+        new_per_second: float = 20.0,
+        kept_per_second: float = 0.0,
+        path: str = "/predict",
+        bodies: Sequence[bytes] = (b"{}",),
+        limit: int | None = None,
+    ) -> Load:
         """Return a load on the Service that clients use, to be entered as a context."""
-        url = f"http://{self.service()['spec']['clusterIP']}/predict"
-        return Load(url, new_per_second=new_per_second, kept_per_second=kept_per_second, kept_connections=4)
+        return Load(
+            f"http://{self.service()['spec']['clusterIP']}{path}",
+            new_per_second=new_per_second,
+            kept_per_second=kept_per_second,
+            kept_connections=4,
+            bodies=bodies,
+            limit=limit,
+        )
 
     # What a user sees.
 

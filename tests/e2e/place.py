@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from e2e.api_server import Kubectl
+from e2e.digits import digits_layout
 from e2e.toy_image import toy_layout
 
 
@@ -20,6 +21,7 @@ class Place:
     kubectl: Kubectl
     prometheus_url: str
     load_toy_image: Callable[[], None]
+    load_digits_image: Callable[[], None]
     stop_prometheus: Callable[[], None]
     start_prometheus: Callable[[], None]
     """Returns when it answers; harmless when it runs."""
@@ -46,10 +48,14 @@ def _current() -> Place:
     def not_ours() -> None:
         pytest.skip("CLUSTER=current: its Prometheus is not ours to stop")
 
+    def no_digits() -> None:
+        pytest.skip("CLUSTER=current: SERINUS_DIGITS_IMAGE names no image of demo/model that the cluster can pull")
+
     return Place(
         kubectl=Kubectl(program, kubeconfig),
         prometheus_url=url,
         load_toy_image=lambda: None,
+        load_digits_image=no_digits if not os.environ.get("SERINUS_DIGITS_IMAGE") else lambda: None,
         stop_prometheus=not_ours,
         start_prometheus=lambda: None,
     )
@@ -66,6 +72,7 @@ def _own() -> Place:
         kubectl=Kubectl(access.kubectl(), access.kubeconfig_path()),
         prometheus_url=access.prometheus_url(),
         load_toy_image=lambda: access.load_images([toy_layout()]),
+        load_digits_image=lambda: access.load_images([digits_layout()]),
         stop_prometheus=access.stop_prometheus,
         start_prometheus=access.start_prometheus,
     )
