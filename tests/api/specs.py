@@ -111,6 +111,7 @@ _UNITS = "write a duration with units, such as 90s, 10m or 1h30m"
 _SHARE = "write a share as a percentage such as 0.5%"
 _ONE_KIND = "a step is exactly one of smoke, shadow, weight, approval, match: split it into several steps"
 _OURS = "remove the keys under serinus.dev/: the operator sets them itself"
+_ONE_FORM = "give exactly one of these: total and bad (two counters), buckets (a histogram), categories and label"
 _RATE_LOW = "should be greater than 0"
 
 BAD = {
@@ -283,10 +284,74 @@ BAD = {
     "metrics on Latency": _bad(
         signal(kind="Latency", bound="1s", metrics={"total": "a", "bad": "b"}),
         "spec.analysis.signals[0]",
-        "metrics belongs to signals of kind Errors or ClientErrors",
+        "metrics with total and bad belongs to signals of kind Errors",
+    ),
+    "metrics on Query": _bad(
+        signal(kind="Query", query="up", max=1, metrics={"buckets": "a"}),
+        "spec.analysis.signals[0]",
+        "metrics belongs to signals of kind Errors or Latency",
+    ),
+    "buckets on Errors": _bad(
+        signal(kind="Errors", metrics={"buckets": "a"}),
+        "spec.analysis.signals[0]",
+        "metrics with buckets belongs to signals of kind Latency or PredictionDrift",
+    ),
+    "categories on Latency": _bad(
+        signal(kind="Latency", metrics={"categories": "a", "label": "b"}),
+        "spec.analysis.signals[0]",
+        "metrics with categories and label belongs to signals of kind PredictionDrift",
     ),
     "half of the metrics": _bad(
-        signal(kind="Errors", metrics={"total": "a"}), "spec.analysis.signals[0].metrics.bad", "bad: Required value"
+        signal(kind="Errors", metrics={"total": "a"}), "spec.analysis.signals[0].metrics", _ONE_FORM
+    ),
+    "two forms of metrics": _bad(
+        signal(kind="PredictionDrift", metrics={"buckets": "a", "categories": "b", "label": "c"}),
+        "spec.analysis.signals[0].metrics",
+        _ONE_FORM,
+    ),
+    "categories without a label": _bad(
+        signal(kind="PredictionDrift", metrics={"categories": "b"}), "spec.analysis.signals[0].metrics", _ONE_FORM
+    ),
+    "no metrics in metrics": _bad(signal(kind="Errors", metrics={}), "spec.analysis.signals[0].metrics", _ONE_FORM),
+    "a label of ours": _bad(
+        signal(kind="PredictionDrift", metrics={"categories": "b", "label": "pod"}),
+        "spec.analysis.signals[0].metrics.label",
+        "name a label of the counter",
+    ),
+    "a label of no shape": _bad(
+        signal(kind="PredictionDrift", metrics={"categories": "b", "label": "a-b"}),
+        "spec.analysis.signals[0].metrics.label",
+        "name a label of the counter",
+    ),
+    "signal weight zero": _bad(
+        signal(kind="Errors", weight=0), "spec.analysis.signals[0].weight", "should be greater than or equal to 1"
+    ),
+    "signal weight of 101": _bad(
+        signal(kind="Errors", weight=101), "spec.analysis.signals[0].weight", "should be less than or equal to 100"
+    ),
+    "worse on Query": _bad(
+        signal(kind="Query", query="up", max=1, worse="Lower"), "spec.analysis.signals[0]", "worse belongs to signals"
+    ),
+    "slo of zero": _bad(signal(kind="Errors", slo="0%"), "spec.analysis.signals[0]", "slo must be above zero"),
+    "slo on Query": _bad(
+        signal(kind="Query", query="up", max=1, slo="1%"), "spec.analysis.signals[0]", "slo belongs to signals"
+    ),
+    "slo of a whole histogram": _bad(
+        signal(kind="Latency", slo="1%"), "spec.analysis.signals[0]", "slo of a Latency signal needs bound"
+    ),
+    "comparison of nothing": _bad(
+        signal(kind="Comparison"), "spec.analysis.signals[0]", "a Comparison needs query with $selector"
+    ),
+    "comparison of one side": _bad(
+        signal(kind="Comparison", query="max(up)"), "spec.analysis.signals[0]", "a Comparison needs query with $sel"
+    ),
+    "comparison with bounds": _bad(
+        signal(kind="Comparison", query="max(up{$selector})", max=1), "spec.analysis.signals[0]", "max belongs to sign"
+    ),
+    "unacceptable drift": _bad(
+        signal(kind="PredictionDrift", metrics={"buckets": "a"}, unacceptable="1%"),
+        "spec.analysis.signals[0]",
+        "unacceptable belongs to signals of kind Errors",
     ),
     "drift of no feature": _bad(signal(kind="FeatureDrift"), "spec.analysis.signals[0]", "FeatureDrift needs feature"),
     "reference on Errors": _bad(
@@ -314,6 +379,18 @@ GOOD = {
     "margin equal to unacceptable": signal(kind="Errors", margin="0.5%", unacceptable="0.005"),
     "no margin but something unacceptable": signal(kind="Errors", margin="0", unacceptable="1%"),
     "bounds that meet": signal(kind="Query", query="up", min=1, max=1),
+    "slo": signal(kind="Errors", slo="5%", weight=100),
+    "slo of a bound": signal(kind="Latency", bound="1s", slo="5%"),
+    "the whole histogram": signal(kind="Latency", metrics={"buckets": "mine_seconds_bucket"}),
+    "client errors": signal(kind="ClientErrors"),
+    "implausible": signal(kind="Implausible", metrics={"total": "a", "bad": 'a{why!=""}'}),
+    "accuracy": signal(kind="Accuracy", metrics={"total": "a", "bad": "b"}, action="Rollback"),
+    "drift of a histogram": signal(kind="PredictionDrift", metrics={"buckets": "score_bucket"}, margin="0.2"),
+    "drift of categories": signal(
+        kind="FeatureDrift", feature="country", metrics={"categories": "seen_total", "label": "country"}
+    ),
+    "a comparison": signal(kind="Comparison", query="max(up{$selector})", worse="Lower", margin="20%"),
+    "strict": analysis(strict=True),
     "unknown fields of a pod": containers(CONTAINER | {"resources": {"limits": {"cpu": 1}}, "future": [1]}),
 }
 
@@ -337,15 +414,19 @@ RESERVED = {
     "InPlace": (rollout(capacity="InPlace"), "spec.rollout.capacity"),
     "minAvailable": (rollout(capacity="InPlace", minAvailable=1), "spec.rollout.minAvailable"),
     "canaryReplicas": (rollout(canaryReplicas=2), "spec.rollout.canaryReplicas"),
-    "slo": (signal(kind="Errors", slo="5%"), "spec.analysis.signals[0].slo"),
-    "whole histogram": (signal(kind="Latency"), "spec.analysis.signals[0]"),
-    "PredictionDrift": (signal(kind="PredictionDrift", reference=REFERENCE), "spec.analysis.signals[0].kind"),
-    "reference": (signal(kind="PredictionDrift", reference=REFERENCE), "spec.analysis.signals[0].reference"),
-    "FeatureDrift": (signal(kind="FeatureDrift", feature="age", action="Hold"), "spec.analysis.signals[0].feature"),
-    "Implausible": (signal(kind="Implausible", margin="0.1%"), "spec.analysis.signals[0].kind"),
-    "Accuracy": (signal(kind="Accuracy"), "spec.analysis.signals[0].kind"),
-    "ClientErrors": (signal(kind="ClientErrors"), "spec.analysis.signals[0].kind"),
-    "Comparison": (signal(kind="Comparison"), "spec.analysis.signals[0].kind"),
+    "PredictionDrift without metrics": (
+        signal(kind="PredictionDrift", reference=REFERENCE),
+        "spec.analysis.signals[0]",
+    ),
+    "FeatureDrift without metrics": (
+        signal(kind="FeatureDrift", feature="age", action="Hold"),
+        "spec.analysis.signals[0]",
+    ),
+    "Implausible without metrics": (
+        signal(kind="Implausible", margin="0.1%"),
+        "spec.analysis.signals[0]",
+    ),
+    "Accuracy without metrics": (signal(kind="Accuracy"), "spec.analysis.signals[0]"),
     "disabled": (signal(disabled=True), "spec.analysis.signals[0].disabled"),
     "hooks": (minimal(hooks=[{"name": "tell", "url": "https://hook.example"}]), "spec.hooks"),
     "notifications": (minimal(notifications=[{"name": "chat", "to": ["a"]}]), "spec.notifications"),

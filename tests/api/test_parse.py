@@ -1,12 +1,29 @@
 """What people write: refused with a path and a sentence, or turned into what they ask for."""
 
+import json
 from copy import deepcopy
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from api.specs import BAD, BAD_NAMES, GOOD, MINIMAL, RESERVED, body, minimal, model, rollout, signal, signals, steps
+from api.specs import (
+    BAD,
+    BAD_NAMES,
+    GOOD,
+    MINIMAL,
+    REFERENCE,
+    RESERVED,
+    analysis,
+    body,
+    minimal,
+    model,
+    rollout,
+    signal,
+    signals,
+    steps,
+)
+from serinus.api.desired import DEFAULT_MARGINS
 from serinus.api.parse import (
     make_desired,
     model_name,
@@ -16,10 +33,11 @@ from serinus.api.parse import (
     revision_source,
     tracks_config,
 )
-from serinus.errors import InvalidSpec, NotSupportedYet
+from serinus.errors import InvalidSpec, NotSupportedYet, Stall
 from serinus.rollout.types import (
     Command,
     OnInconclusive,
+    Reference,
     RolloutPlan,
     ServicePlan,
     Signal,
@@ -27,9 +45,11 @@ from serinus.rollout.types import (
     SignalKind,
     Step,
     StepKind,
+    Worse,
 )
 
 REVISION = "x7mn2pqr5s"
+PAIR = {"total": "a", "bad": "b"}
 
 
 @pytest.mark.parametrize("case", BAD)
@@ -192,14 +212,165 @@ def test_steps(written: list[Any], planned: list[tuple[str, int]]) -> None:
             {"total": "mine_total", "bad": 'mine_total{code=~"5.."}'},
             id="own counters",
         ),
+        pytest.param(
+            {"kind": "ClientErrors"},
+            {"margin": 0.01, "unacceptable": 0.02, "action": SignalAction.HOLD},
+            id="ClientErrors",
+        ),
+        pytest.param(
+            {"kind": "Accuracy", "metrics": PAIR, "slo": "20%", "weight": 3},
+            {"margin": 0.01, "unacceptable": 0.02, "slo": 0.2, "weight": 3, "total": "a", "bad": "b"},
+            id="Accuracy",
+        ),
+        pytest.param(
+            {"kind": "Implausible", "metrics": PAIR}, {"margin": 0.001, "unacceptable": 0.002}, id="Implausible"
+        ),
+        pytest.param(
+            {"kind": "Latency", "metrics": {"buckets": "mine_bucket"}},
+            {"margin": 0.02, "unacceptable": 0.04, "bound_seconds": None, "buckets": "mine_bucket"},
+            id="Latency over the whole histogram",
+        ),
+        pytest.param(
+            {"kind": "PredictionDrift", "metrics": {"buckets": "score_bucket"}},
+            {"margin": 0.1, "unacceptable": 0.0, "action": SignalAction.HOLD, "reference": None},
+            id="PredictionDrift",
+        ),
+        pytest.param(
+            {
+                "kind": "FeatureDrift",
+                "feature": "country",
+                "metrics": {"categories": "seen_total", "label": "country"},
+                "margin": "0.25",
+                "action": "Rollback",
+            },
+            {
+                "margin": 0.25,
+                "unacceptable": 0.0,
+                "action": SignalAction.ROLLBACK,
+                "categories": "seen_total",
+                "label": "country",
+                "feature": "country",
+            },
+            id="FeatureDrift",
+        ),
+        pytest.param(
+            {"kind": "Comparison", "query": "avg(rate(x{$selector}[90s]))"},
+            {
+                "margin": 0.1,
+                "unacceptable": 0.0,
+                "action": SignalAction.HOLD,
+                "worse": Worse.HIGHER,
+                "window_seconds": 90.0,
+            },
+            id="Comparison",
+        ),
+        pytest.param(
+            {"kind": "Comparison", "query": "avg(x{$selector})", "worse": "Lower", "margin": "20%"},
+            {"margin": 0.2, "worse": Worse.LOWER, "window_seconds": 0.0, "action": SignalAction.HOLD},
+            id="Comparison where less is worse",
+        ),
     ],
 )
 def test_signals(written: dict[str, Any], expected: dict[str, Any]) -> None:
     (planned,) = make_desired(body(signal(**written)), REVISION).plan.signals
     found = {name: getattr(planned, name) for name in expected}
     assert found == expected
-    if "action" not in written:
+    if "action" not in expected:
         assert planned.action is SignalAction.ROLLBACK
+
+
+def test_defaults_are_those_of_the_judge_on_a_command_line() -> None:
+    assert set(DEFAULT_MARGINS) == set(SignalKind) - {SignalKind.QUERY}
+    assert make_desired(body(analysis(strict=True)), REVISION).plan.strict
+    assert not make_desired(body(), REVISION).plan.strict
+
+
+PROFILE = (
+    '{"schema": 1, "prediction": {"edges": [0.2, 0.5], "counts": [7, 2, 1]},'
+    ' "features": {"country": {"categories": {"fr": 2, "de": 40}}}}'
+)
+OF_PREDICTIONS = signal(kind="PredictionDrift", metrics={"buckets": "score_bucket"}, reference=REFERENCE)
+OF_COUNTRIES = signal(
+    kind="FeatureDrift", feature="country", metrics={"categories": "a", "label": "b"}, reference=REFERENCE
+)
+AT = ("profile", "profile.json")
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        (OF_PREDICTIONS, Reference(counts=(7, 2, 1), edges=(0.2, 0.5))),
+        (OF_COUNTRIES, Reference(counts=(40, 2), categories=("de", "fr"))),
+    ],
+)
+def test_a_training_profile_is_frozen_into_the_plan(spec: dict[str, Any], expected: Reference) -> None:
+    (planned,) = make_desired(body(spec), REVISION, {AT: PROFILE}).plan.signals
+    assert planned.reference == expected
+
+
+@pytest.mark.parametrize(
+    ("spec", "references", "reason", "says"),
+    [
+        pytest.param(OF_PREDICTIONS, {}, "ConfigMapMissing", "ConfigMap profile, which does not exist", id="none"),
+        pytest.param(OF_PREDICTIONS, {AT: None}, "ConfigMapMissing", "has no key profile.json", id="no key"),
+        pytest.param(OF_PREDICTIONS, {AT: "edges"}, "InvalidSpec", "Invalid JSON", id="no JSON"),
+        pytest.param(OF_PREDICTIONS, {AT: '{"schema": 2}'}, "InvalidSpec", "schema", id="of the future"),
+        pytest.param(OF_PREDICTIONS, {AT: '{"schema": 1}'}, "InvalidSpec", "has no prediction", id="without it"),
+        pytest.param(
+            OF_COUNTRIES, {AT: '{"schema": 1, "features": {}}'}, "InvalidSpec", "no features.country", id="no feature"
+        ),
+        pytest.param(
+            OF_PREDICTIONS,
+            {AT: '{"schema": 1, "prediction": {"edges": [2, 1], "counts": [1, 2, 3]}}'},
+            "InvalidSpec",
+            "edges have to ascend",
+            id="edges that descend",
+        ),
+        pytest.param(
+            OF_PREDICTIONS,
+            {AT: '{"schema": 1, "prediction": {"edges": [1, 2], "counts": [1, 2]}}'},
+            "InvalidSpec",
+            "one number more than edges",
+            id="a count too few",
+        ),
+        pytest.param(
+            OF_PREDICTIONS,
+            {AT: '{"schema": 1, "prediction": {"edges": [1], "counts": [0, 0]}}'},
+            "InvalidSpec",
+            "all counts are zero",
+            id="no counts",
+        ),
+        pytest.param(
+            OF_PREDICTIONS,
+            {AT: '{"schema": 1, "prediction": {"edges": [1], "counts": [1, -1]}}'},
+            "InvalidSpec",
+            "greater than or equal to 0",
+            id="below zero",
+        ),
+        pytest.param(
+            OF_PREDICTIONS,
+            {AT: '{"schema": 1, "prediction": {"edges": [1]}}'},
+            "InvalidSpec",
+            "give edges and counts, or categories",
+            id="half",
+        ),
+        pytest.param(
+            OF_PREDICTIONS,
+            {AT: '{"schema": 1, "prediction": {"categories": {"a": 1}}}'},
+            "InvalidSpec",
+            "of one form",
+            id="another form",
+        ),
+    ],
+)
+def test_a_training_profile_that_cannot_be_used_stalls(
+    spec: dict[str, Any], references: Any, reason: str, says: str
+) -> None:
+    with pytest.raises(Stall) as stall:
+        make_desired(body(spec), REVISION, references)
+    assert stall.value.reason == reason
+    assert says in stall.value.message
+    assert "spec.analysis.signals[0] (it): " in stall.value.message
 
 
 @pytest.mark.parametrize(
@@ -303,3 +474,15 @@ def test_the_last_of_two_owners_is_named() -> None:
         ],
     )["metadata"]
     assert read_commands(metadata)[0].manager == "second"
+
+
+def test_training_profiles_that_no_report_could_hold_are_refused() -> None:
+    features = {f"f{index}": {"edges": list(range(99)), "counts": [1] * 100} for index in range(9)}
+    profile = json.dumps({"schema": 1, "features": features})
+    named = [
+        {"name": name, "kind": "FeatureDrift", "feature": name, "metrics": {"buckets": "a"}, "reference": REFERENCE}
+        for name in features
+    ]
+    assert len(make_desired(body(signals(*named[:8])), REVISION, {AT: profile}).plan.signals) == 8
+    with pytest.raises(InvalidSpec, match="900 buckets and categories together, and 800 can be kept"):
+        make_desired(body(signals(*named)), REVISION, {AT: profile})

@@ -14,6 +14,7 @@ from hypothesis import given
 from api.specs import body
 from api.values import assessments, canaries, plans
 from serinus import contract
+from serinus.api.desired import MOST_BUCKETS_IN_ALL
 from serinus.api.evidence import extend_series, read_assessment, write_assessment
 from serinus.api.parse import make_desired
 from serinus.api.report import (
@@ -34,6 +35,7 @@ from serinus.rollout.types import (
     Assessment,
     Canary,
     CanaryState,
+    Reference,
     RolloutPlan,
     Signal,
     SignalAction,
@@ -254,11 +256,14 @@ def test_the_largest_report_stays_below_256_kib() -> None:
     signals = tuple(
         Signal(
             name=f"{'s' * 43}{index:02}",
-            kind=SignalKind.QUERY,
+            kind=SignalKind.FEATURE_DRIFT,
             action=SignalAction.ROLLBACK,
-            query="q" * 1024,
-            minimum=-1.234567890123456e-100,
-            maximum=1.234567890123456e-100,
+            buckets="b" * 512,
+            feature="f" * 253,
+            reference=Reference(
+                counts=(10**15,) * (MOST_BUCKETS_IN_ALL // 20 + 1),
+                edges=(1.234567890123456e-100,) * (MOST_BUCKETS_IN_ALL // 20),
+            ),
         )
         for index in range(20)
     )
@@ -278,6 +283,9 @@ def test_the_largest_report_stays_below_256_kib() -> None:
                 effect=-1.23456789e-300,
                 effect_standard_error=1.23456789e-300,
                 dispersion=1.23456789,
+                more_requests=1.23456789e-300,
+                canary_from_reference=1.23456789e-300,
+                stable_from_reference=1.23456789e-300,
                 value=1.23456789e-300,
                 canary_total=10**12 + number,
                 canary_bad=10**12,

@@ -12,6 +12,7 @@ from serinus.rollout.types import (
     LatchedCommand,
     OnInconclusive,
     Progress,
+    Reference,
     Rejection,
     Retiring,
     RolloutPlan,
@@ -22,7 +23,9 @@ from serinus.rollout.types import (
     Stable,
     Step,
     StepKind,
+    TrafficShare,
     Verdict,
+    Worse,
 )
 
 revisions = st.text(contract.REVISION_ALPHABET, min_size=10, max_size=12)
@@ -65,6 +68,12 @@ progresses = st.builds(
     commands=st.lists(commands, max_size=4).map(tuple),
 )
 
+references = st.builds(
+    Reference,
+    counts=st.lists(counts, max_size=4).map(tuple),
+    edges=st.lists(numbers, max_size=3).map(tuple),
+    categories=st.lists(texts, max_size=3).map(tuple),
+)
 plans = st.builds(
     RolloutPlan,
     steps=st.lists(
@@ -83,12 +92,21 @@ plans = st.builds(
             name=words,
             kind=st.sampled_from(SignalKind),
             action=st.sampled_from(SignalAction),
+            weight=st.integers(1, 100),
             margin=numbers,
             unacceptable=numbers,
+            slo=maybe_numbers,
             bound_seconds=maybe_numbers,
             total=st.none() | texts,
             bad=st.none() | texts,
+            buckets=st.none() | texts,
+            categories=st.none() | texts,
+            label=st.none() | texts,
+            feature=st.none() | texts,
+            reference=st.none() | references,
             query=st.none() | texts,
+            worse=st.sampled_from(Worse),
+            window_seconds=numbers,
             minimum=maybe_numbers,
             maximum=maybe_numbers,
         ),
@@ -98,6 +116,7 @@ plans = st.builds(
     false_rollback_rate=numbers,
     false_promotion_rate=numbers,
     confirm_ticks=st.integers(1, 10),
+    strict=st.booleans(),
     on_inconclusive=st.sampled_from(OnInconclusive),
     max_wait=durations,
     progress_deadline=durations,
@@ -114,6 +133,9 @@ evidences = st.builds(
     effect=maybe_numbers,
     effect_standard_error=maybe_numbers,
     dispersion=maybe_numbers,
+    more_requests=maybe_numbers,
+    canary_from_reference=maybe_numbers,
+    stable_from_reference=maybe_numbers,
     canary_total=counts,
     canary_bad=counts,
     stable_total=counts,
@@ -136,4 +158,6 @@ assessments = st.builds(
     because=texts,
     signals=st.lists(evidences, max_size=3).map(tuple),
     ticks_in_step=st.integers(0, 1000),
+    traffic=st.none()
+    | st.builds(TrafficShare, expected=numbers, observed=numbers, evidence=numbers, off=st.booleans(), because=texts),
 )

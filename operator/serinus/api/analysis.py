@@ -1,5 +1,6 @@
 """Wire models of the judgement: rates of error and the signals that are measured."""
 
+import re
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
@@ -11,20 +12,69 @@ from serinus.api.wire import Duration, Name, Rule, Ruled, Share, Wire
 MAX_SIGNALS = 20
 MAX_QUERY_LENGTH = 1024
 MAX_SELECTOR_LENGTH = 512
+COUNTER_KINDS = ("Errors", "Implausible", "Accuracy", "ClientErrors")
 RATE_KINDS = ("Errors", "Latency", "Implausible", "Accuracy", "ClientErrors")
 DRIFT_KINDS = ("PredictionDrift", "FeatureDrift")
+OUR_LABELS = ("namespace", "pod", "__name__")
 
 Rate = Annotated[float, Field(gt=0, le=0.5)]
 """A chance of error, in (0, 0.5]."""
 
 
-class Metrics(Wire):
-    """A user's own counters, as PromQL vector selectors without functions."""
+Counter = Annotated[str, Field(min_length=1, max_length=MAX_SELECTOR_LENGTH)]
+"""A PromQL vector selector without functions."""
 
-    total: Annotated[str, Field(min_length=1, max_length=MAX_SELECTOR_LENGTH)]
-    """All requests, such as my_requests_total."""
-    bad: Annotated[str, Field(min_length=1, max_length=MAX_SELECTOR_LENGTH)]
-    """Bad requests, such as my_requests_total{code=~"5.."}."""
+LabelName = Annotated[
+    str,
+    Field(min_length=1, max_length=128),
+    Ruled(
+        (
+            Rule(
+                cel="self.matches('^[a-zA-Z_][a-zA-Z0-9_]*$') && !(self in ["
+                + ", ".join(f"'{label}'" for label in OUR_LABELS)
+                + "])",
+                message="name a label of the counter whose values are the categories, such as outcome; "
+                "namespace and pod say whose pods are counted",
+                holds=lambda label: bool(re.fullmatch("[a-zA-Z_][a-zA-Z0-9_]*", label)) and label not in OUR_LABELS,
+            ),
+        )
+    ),
+]
+"""Name of a label in PromQL."""
+
+
+def _one_form(metrics: Any) -> bool:
+    forms = (metrics.total, metrics.buckets, metrics.categories)
+    return (
+        (metrics.total is None) == (metrics.bad is None)
+        and (metrics.categories is None) == (metrics.label is None)
+        and sum(each is not None for each in forms) == 1
+    )
+
+
+class Metrics(Wire):
+    """A user's own metrics in one of three forms, as PromQL vector selectors without functions."""
+
+    rules = (
+        Rule(
+            cel="has(self.total) == has(self.bad) && has(self.categories) == has(self.label) && "
+            "[has(self.total), has(self.buckets), has(self.categories)].filter(given, given).size() == 1",
+            message="give exactly one of these: total and bad (two counters), buckets (a histogram), "
+            "categories and label (a counter per category)",
+            holds=_one_form,
+        ),
+    )
+
+    total: Counter | None = None
+    """Errors, ClientErrors, Implausible, Accuracy: counter of all requests, such as my_requests_total."""
+    bad: Counter | None = None
+    """Counter of the bad ones among them, such as my_requests_total{code=~"5.."}."""
+    buckets: Counter | None = None
+    """Latency (in seconds), drift: the buckets of a classic histogram, such as my_score_bucket."""
+    categories: Counter | None = None
+    """Drift: counter with a label that names the category, such as my_predictions_total."""
+    label: LabelName | None = None
+    """Drift: that label, such as outcome."""
 
 
 def _only(field: str, attribute: str, kinds: tuple[str, ...]) -> Rule:
@@ -33,6 +83,21 @@ def _only(field: str, attribute: str, kinds: tuple[str, ...]) -> Rule:
         cel=f"!has(self.{field}) || !has(self.kind) || self.kind in [{names}]",
         message=f"{field} belongs to signals of kind {' or '.join(kinds)}: remove it, or change the kind",
         holds=lambda signal: getattr(signal, attribute) is None or signal.kind is None or signal.kind in kinds,
+    )
+
+
+def _form(field: str, words: str, kinds: tuple[str, ...]) -> Rule:
+    names = ", ".join(f"'{kind}'" for kind in kinds)
+    return Rule(
+        cel=f"!has(self.metrics) || !has(self.metrics.{field}) || !has(self.kind) || self.kind in [{names}]",
+        message=f"metrics with {words} belongs to signals of kind {' or '.join(kinds)}: "
+        "give the form that this kind counts by, or change the kind",
+        holds=lambda signal: (
+            signal.metrics is None
+            or getattr(signal.metrics, field) is None
+            or signal.kind is None
+            or signal.kind in kinds
+        ),
     )
 
 
@@ -62,6 +127,13 @@ class SignalSpec(Wire):
             ),
         ),
         Rule(
+            cel="!has(self.kind) || self.kind != 'Comparison' || (has(self.query) && self.query.contains('$selector'))",
+            message="a Comparison needs query with $selector, which stands for the canary's pods and then for stable's",
+            holds=lambda signal: (
+                signal.kind != "Comparison" or (signal.query is not None and "$selector" in signal.query)
+            ),
+        ),
+        Rule(
             cel="!has(self.min) || !has(self.max) || self.min <= self.max",
             message="min is above max, so no value would pass: swap them or mend one",
             holds=lambda signal: signal.min is None or signal.max is None or signal.min <= signal.max,
@@ -85,20 +157,34 @@ class SignalSpec(Wire):
             holds=lambda signal: signal.bound is None or signal.bound > timedelta(0),
         ),
         Rule(
+            cel="!has(self.slo) || self.slo.matches('[1-9]')",
+            message="slo must be above zero: it is the largest share of bad requests that is still good enough",
+            holds=lambda signal: signal.slo != 0,
+        ),
+        Rule(
+            cel="!has(self.slo) || !has(self.kind) || self.kind != 'Latency' || has(self.bound)",
+            message="slo of a Latency signal needs bound: the share of requests slower than it is what slo limits",
+            holds=lambda signal: signal.slo is None or signal.kind != "Latency" or signal.bound is not None,
+        ),
+        Rule(
             cel="!has(self.kind) || self.kind != 'FeatureDrift' || has(self.feature)",
             message="FeatureDrift needs feature: the name of the input that is compared",
             holds=lambda signal: signal.kind != "FeatureDrift" or signal.feature is not None,
         ),
-        _only("query", "query", ("Query",)),
+        _only("query", "query", ("Query", "Comparison")),
         _only("min", "min", ("Query",)),
         _only("max", "max", ("Query",)),
-        _only("margin", "margin", (*RATE_KINDS, *DRIFT_KINDS)),
+        _only("margin", "margin", (*RATE_KINDS, *DRIFT_KINDS, "Comparison")),
         _only("unacceptable", "unacceptable", RATE_KINDS),
         _only("slo", "slo", RATE_KINDS),
         _only("bound", "bound", ("Latency",)),
-        _only("metrics", "metrics", ("Errors", "ClientErrors")),
+        _only("metrics", "metrics", (*RATE_KINDS, *DRIFT_KINDS)),
+        _form("total", "total and bad", COUNTER_KINDS),
+        _form("buckets", "buckets", ("Latency", *DRIFT_KINDS)),
+        _form("categories", "categories and label", DRIFT_KINDS),
         _only("feature", "feature", ("FeatureDrift",)),
         _only("reference", "reference", DRIFT_KINDS),
+        _only("worse", "worse", ("Comparison",)),
     )
 
     name: Name
@@ -119,19 +205,24 @@ class SignalSpec(Wire):
     ) = None
     """What is measured."""
     action: Literal["Rollback", "Hold", "Observe"] | None = None
-    """What evidence of harm does; Rollback for Errors, Latency and Query if absent."""
+    """What evidence of harm does; if absent, Hold for ClientErrors, drift and Comparison, else Rollback."""
+    weight: Annotated[int, Field(ge=1, le=100)] | None = None
+    """Share of the false rollback rate, relative to the other signals of the same action; 1 if absent."""
     margin: Share | None = None
-    """Excess of the canary's share over stable's that is still accepted: 0.5% or a quoted decimal below 1."""
+    """What is still accepted, as 0.5% or a quoted decimal below 1. Rates: excess of the canary's share over stable's.
+    Drift: population stability index. Comparison: difference relative to stable's value."""
     unacceptable: Share | None = None
     """Excess that must be ruled out before promotion; twice the margin if absent."""
     slo: Share | None = None
-    """Bound on the canary's own share that needs no baseline."""
+    """Largest share of bad requests of the canary alone; needs no baseline."""
     bound: Duration | None = None
     """Latency: requests slower than this are bad. Absent: the whole histogram."""
     metrics: Metrics | None = None
-    """Own counters in place of the preset's."""
+    """Own metrics in place of the preset's."""
     query: Annotated[str, Field(min_length=1, max_length=MAX_QUERY_LENGTH)] | None = None
-    """Query: PromQL that gives one number; $selector stands for the canary's pods."""
+    """Query, Comparison: PromQL that gives one number; $selector stands for the pods of one side."""
+    worse: Literal["Higher", "Lower"] | None = None
+    """Comparison: which way of the value does harm; Higher if absent."""
     min: float | None = None
     """Query: lower bound of the value."""
     max: float | None = None
@@ -188,5 +279,7 @@ class Analysis(Wire):
     """Chance to promote a canary that is worse by unacceptable; 0.05 if absent."""
     confirm_ticks: Annotated[int, Field(ge=1, le=10)] | None = None
     """Looks that a rollback needs at least; 2 if absent."""
+    strict: bool | None = None
+    """True: a rollback needs evidence that the excess is above the margin, not only above zero; slower."""
     signals: Signals | None = None
     """What is measured, by name; one signal errors of kind Errors if absent."""

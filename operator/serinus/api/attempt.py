@@ -6,6 +6,7 @@ from pydantic import Field
 
 from serinus import contract
 from serinus.api.evidence import AssessmentStatus, Point, Sentence
+from serinus.api.profile import MOST_BUCKETS
 from serinus.api.wire import Duration, Loose, Rule, Ruled, Seen, Timestamp
 
 _atomic = Ruled(extra={"x-kubernetes-list-type": "atomic"})
@@ -24,6 +25,17 @@ class PlannedStep(Seen):
     """For people to read."""
 
 
+class PlannedReference(Seen):
+    """A histogram of the training data, as it was when the attempt began."""
+
+    counts: Annotated[tuple[int, ...], Field(max_length=MOST_BUCKETS + 1), _atomic]
+    """Per bucket or category, not cumulative."""
+    edges: Annotated[tuple[float, ...], Field(max_length=MOST_BUCKETS), _atomic] = ()
+    """Finite upper edges."""
+    categories: Annotated[tuple[str, ...], Field(max_length=MOST_BUCKETS), _atomic] = ()
+    """Names of the categories."""
+
+
 class PlannedSignal(Seen):
     """One signal with every default filled in."""
 
@@ -33,18 +45,36 @@ class PlannedSignal(Seen):
     """What it measures."""
     action: str
     """What evidence of harm does."""
+    weight: int = 1
+    """Share of the false rollback rate, relative to the other signals of the same action."""
     margin: float
-    """Accepted excess, as a share."""
+    """What is accepted. Rates: excess, a share; drift: population stability index; Comparison: share of the value."""
     unacceptable: float
-    """Excess that promotion must rule out, as a share."""
+    """Rates: excess that promotion must rule out, as a share."""
+    slo: float | None = None
+    """Rates: largest share of bad requests of the canary alone."""
     bound_seconds: float | None = None
     """Latency: requests slower than this are bad."""
     total: str | None = None
     """Own counter of all requests."""
     bad: str | None = None
     """Own counter of bad requests."""
+    buckets: str | None = None
+    """Own histogram."""
+    categories: str | None = None
+    """Own counter per category."""
+    label: str | None = None
+    """Label of that counter whose values are the categories."""
+    feature: str | None = None
+    """FeatureDrift: name of the input."""
+    reference: PlannedReference | None = None
+    """Drift: the training reference."""
     query: str | None = None
-    """Query: PromQL."""
+    """Query, Comparison: PromQL."""
+    worse: str = "Higher"
+    """Comparison: which way of the value does harm."""
+    window_seconds: float = 0.0
+    """Query, Comparison: longest range that the query looks back over."""
     minimum: float | None = None
     """Query: lower bound."""
     maximum: float | None = None
@@ -66,6 +96,8 @@ class Plan(Seen):
     """Chance to promote a canary that is worse by unacceptable."""
     confirm_ticks: int
     """Looks that a rollback needs at least."""
+    strict: bool = False
+    """A rollback needs evidence against an excess of the margin itself."""
     on_inconclusive: str
     """What happens when maxWait has passed without a proof."""
     max_wait: Duration

@@ -1,14 +1,18 @@
 """From parsed wire models to the values of a rollout, with every default filled in. Knows no JSON."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from itertools import accumulate, dropwhile, islice
 
-from serinus.api.analysis import Analysis, SignalSpec
-from serinus.api.rollout import Rollout, StepSpec
+from serinus import contract
+from serinus.api.analysis import Analysis, Metrics, SignalSpec
+from serinus.api.profile import read_reference
+from serinus.api.rollout import ConfigMapKey, Rollout, StepSpec
 from serinus.api.serving import Service
-from serinus.errors import InvalidSpec
+from serinus.errors import InvalidSpec, Stall
 from serinus.rollout.types import (
     OnInconclusive,
+    Reference,
     RolloutPlan,
     ServicePlan,
     Signal,
@@ -16,13 +20,41 @@ from serinus.rollout.types import (
     SignalKind,
     Step,
     StepKind,
+    Worse,
 )
-from serinus.signals.queries import check_query, parse_selector
+from serinus.signals.queries import check_query, parse_selector, window_seconds
 
 DEFAULT_WEIGHTS = (5, 25, 50)
 DEFAULT_SIGNAL = SignalSpec(name="errors", kind="Errors")
-DEFAULT_MARGINS = {SignalKind.ERRORS: 0.005, SignalKind.LATENCY: 0.02}
-"""Per kind, as shares; the same as in ``serinus judge``."""
+DEFAULT_MARGINS = {
+    SignalKind.ERRORS: 0.005,
+    SignalKind.CLIENT_ERRORS: 0.01,
+    SignalKind.ACCURACY: 0.01,
+    SignalKind.IMPLAUSIBLE: 0.001,
+    SignalKind.LATENCY: 0.02,
+    SignalKind.PREDICTION_DRIFT: 0.1,
+    SignalKind.FEATURE_DRIFT: 0.1,
+    SignalKind.COMPARISON: 0.1,
+}
+"""Per kind; the same as in ``serinus judge``. Rates: shares; drift: PSI; Comparison: share of stable's value."""
+HOLDING_KINDS = frozenset(
+    {SignalKind.CLIENT_ERRORS, SignalKind.PREDICTION_DRIFT, SignalKind.FEATURE_DRIFT, SignalKind.COMPARISON}
+)
+"""Kinds whose evidence holds by default: a person may well want what changed."""
+PROVED_KINDS = frozenset(
+    {
+        SignalKind.ERRORS,
+        SignalKind.CLIENT_ERRORS,
+        SignalKind.ACCURACY,
+        SignalKind.IMPLAUSIBLE,
+        SignalKind.LATENCY,
+    }
+)
+"""Kinds that promotion needs a proof of: those with an unacceptable excess."""
+MOST_BUCKETS_IN_ALL = 800
+"""Of all training profiles of an object, because each attempt keeps them in its report."""
+References = Mapping[tuple[str, str], str | None]
+"""Texts of training profiles by name of ConfigMap and key; None: the ConfigMap exists, the key does not."""
 DEFAULT_KEEP_OLD = timedelta(seconds=30)
 DEFAULT_HISTORY_LIMIT = 30
 DEFAULT_REVISION_HISTORY_LIMIT = 5
@@ -49,64 +81,132 @@ def make_steps(specs: tuple[StepSpec, ...] | None) -> tuple[Step, ...]:
     return tuple(reversed(kept))
 
 
-def make_signal(spec: SignalSpec, path: str) -> Signal:
+def make_signal(spec: SignalSpec, path: str, references: References | None = None) -> Signal:
     """Make one signal; ``path`` names it in messages.
 
+    Args:
+        spec: as written.
+        path: of the signal, for people.
+        references: training profiles that were read for it.
+
     Raises:
-        InvalidSpec: its query or one of its selectors cannot be understood.
+        InvalidSpec: its query, one of its selectors or its training profile cannot be understood.
+        Stall: the ConfigMap of its training profile does not exist.
     """
     kind = SignalKind(spec.kind or "")
+    margin, unacceptable = _limits(spec, kind, path)
+    metrics = spec.metrics or Metrics.model_construct()
+    default = SignalAction.HOLD if kind in HOLDING_KINDS else SignalAction.ROLLBACK
+    try:
+        if spec.query is not None:
+            check_query(spec.query)
+        for selector in (metrics.total, metrics.bad, metrics.buckets, metrics.categories):
+            if selector is not None:
+                parse_selector(selector)
+        reference = _reference(spec, path, references or {})
+    except InvalidSpec as error:
+        raise InvalidSpec(f"{path}: {error.message}") from error
+    return Signal(
+        name=spec.name,
+        kind=kind,
+        action=SignalAction(spec.action) if spec.action else default,
+        weight=spec.weight or 1,
+        margin=margin,
+        unacceptable=unacceptable,
+        slo=spec.slo,
+        bound_seconds=None if spec.bound is None else spec.bound.total_seconds(),
+        total=metrics.total,
+        bad=metrics.bad,
+        buckets=metrics.buckets,
+        categories=metrics.categories,
+        label=metrics.label,
+        feature=spec.feature,
+        reference=reference,
+        query=spec.query,
+        worse=Worse(spec.worse) if spec.worse else Worse.HIGHER,
+        window_seconds=window_seconds(spec.query) if spec.query else 0.0,
+        minimum=spec.min,
+        maximum=spec.max,
+    )
+
+
+def _limits(spec: SignalSpec, kind: SignalKind, path: str) -> tuple[float, float]:
     margin = DEFAULT_MARGINS.get(kind, 0.0) if spec.margin is None else spec.margin
+    if kind not in PROVED_KINDS:
+        return margin, 0.0
     unacceptable = 2 * margin if spec.unacceptable is None else spec.unacceptable
     if margin > unacceptable:
         raise InvalidSpec(
             f"{path}: margin is {margin:g} by default, above unacceptable {unacceptable:g}: "
             "give a margin that is not above it"
         )
-    try:
-        if spec.query is not None:
-            check_query(spec.query)
-        for selector in (spec.metrics.total, spec.metrics.bad) if spec.metrics else ():
-            parse_selector(selector)
-    except InvalidSpec as error:
-        raise InvalidSpec(f"{path}: {error.message}") from error
-    return Signal(
-        name=spec.name,
-        kind=kind,
-        action=SignalAction(spec.action or "Rollback"),
-        margin=margin,
-        unacceptable=unacceptable,
-        bound_seconds=None if spec.bound is None else spec.bound.total_seconds(),
-        total=spec.metrics.total if spec.metrics else None,
-        bad=spec.metrics.bad if spec.metrics else None,
-        query=spec.query,
-        minimum=spec.min,
-        maximum=spec.max,
+    return margin, unacceptable
+
+
+def _reference(spec: SignalSpec, path: str, references: References) -> Reference | None:
+    if spec.reference is None:
+        return None
+    wanted = spec.reference.config_map_key_ref
+    where = (wanted.name, wanted.key)
+    if where not in references:
+        raise Stall(
+            contract.REASON_CONFIG_MAP_MISSING,
+            f"{path}: the training profile is in ConfigMap {wanted.name}, which does not exist: create it, "
+            "or remove reference",
+        )
+    text = references[where]
+    if text is None:
+        raise Stall(
+            contract.REASON_CONFIG_MAP_MISSING,
+            f"{path}: ConfigMap {wanted.name} has no key {wanted.key} with the training profile: add it, "
+            "or remove reference",
+        )
+    reference = read_reference(text, spec.feature)
+    if spec.metrics is not None and (spec.metrics.buckets is not None) != bool(reference.edges):
+        raise InvalidSpec(
+            "the training profile and the signal's metrics have to be of one form: edges with buckets, "
+            "or categories with categories"
+        )
+    return reference
+
+
+def wanted_references(analysis: Analysis) -> tuple[ConfigMapKey, ...]:
+    """Return where the training profiles stand that the signals of an analysis name."""
+    return tuple(
+        signal.reference.config_map_key_ref for signal in analysis.signals or () if signal.reference is not None
     )
 
 
-def make_plan(rollout: Rollout, analysis: Analysis) -> RolloutPlan:
+def make_plan(rollout: Rollout, analysis: Analysis, references: References | None = None) -> RolloutPlan:
     """Make the plan that an attempt would freeze if it began now.
 
     Raises:
-        InvalidSpec: a query or a selector cannot be understood.
+        InvalidSpec: a query, a selector or a training profile cannot be understood.
+        Stall: the ConfigMap of a training profile does not exist.
     """
     given = {
         "interval": analysis.interval,
         "false_rollback_rate": analysis.false_rollback_rate,
         "false_promotion_rate": analysis.false_promotion_rate,
         "confirm_ticks": analysis.confirm_ticks,
+        "strict": analysis.strict,
         "on_inconclusive": OnInconclusive(rollout.on_inconclusive) if rollout.on_inconclusive else None,
         "max_wait": rollout.max_wait,
         "progress_deadline": rollout.progress_deadline,
     }
-    signals = analysis.signals or (DEFAULT_SIGNAL,)
+    signals = tuple(
+        make_signal(signal, f"spec.analysis.signals[{index}] ({signal.name})", references)
+        for index, signal in enumerate(analysis.signals or (DEFAULT_SIGNAL,))
+    )
+    buckets = sum(len(each.reference.counts) for each in signals if each.reference is not None)
+    if buckets > MOST_BUCKETS_IN_ALL:
+        raise InvalidSpec(
+            f"spec.analysis.signals: their training profiles have {buckets} buckets and categories together, and "
+            f"{MOST_BUCKETS_IN_ALL} can be kept: use fewer buckets, or leave reference out of some signals"
+        )
     return RolloutPlan(
         steps=make_steps(rollout.steps),
-        signals=tuple(
-            make_signal(signal, f"spec.analysis.signals[{index}] ({signal.name})")
-            for index, signal in enumerate(signals)
-        ),
+        signals=signals,
         **{name: value for name, value in given.items() if value is not None},  # type: ignore[arg-type]
     )
 

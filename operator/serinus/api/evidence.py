@@ -53,7 +53,13 @@ class SignalEvidenceStatus(Seen):
     effect_standard_error: MaybeFinite = None
     """Its standard error."""
     dispersion: MaybeFinite = None
-    """How much more the counts scatter than chance."""
+    """How much more stable's counts scatter than chance allows; 1 where they do not."""
+    more_requests: MaybeFinite = None
+    """Canary requests that the proof still needs, if the canary is no worse than stable."""
+    canary_from_reference: MaybeFinite = None
+    """Drift: population stability index of the canary against the training reference."""
+    stable_from_reference: MaybeFinite = None
+    """Drift: the same of stable."""
     canary_total: int = 0
     """Requests of the canary since the start of the attempt."""
     canary_bad: int = 0
@@ -66,6 +72,21 @@ class SignalEvidenceStatus(Seen):
     """Query: the newest value."""
     reason: str = ""
     """One CamelCase word."""
+    because: Sentence = ""
+    """One sentence."""
+
+
+class TrafficShareStatus(Seen):
+    """Whether the canary gets the share of traffic that its pods should give."""
+
+    expected: Finite
+    """Share of the ready pods, from 0 to 1."""
+    observed: Finite
+    """Share of the requests that were counted in the present step."""
+    evidence: Finite
+    """e-value against "within a fifth of the expected share"."""
+    off: bool
+    """The evidence is large enough to say that it is not."""
     because: Sentence = ""
     """One sentence."""
 
@@ -97,6 +118,8 @@ class AssessmentStatus(Seen):
     """Per signal."""
     ticks_in_step: int = 0
     """Ticks of the present step that carried a comparison."""
+    traffic: TrafficShareStatus | None = None
+    """Absent: no share is expected, or nothing was counted yet."""
 
 
 class Point(Seen):

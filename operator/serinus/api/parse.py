@@ -75,16 +75,18 @@ def parse_model_deployment(body: Mapping[str, Any]) -> ModelDeploymentSpec:
     return spec
 
 
-def make_desired(body: Mapping[str, Any], revision: str) -> Desired:
+def make_desired(body: Mapping[str, Any], revision: str, references: desired.References | None = None) -> Desired:
     """Return what spec and annotations ask for, with every default filled in.
 
     Args:
         body: the ModelDeployment.
         revision: short name of the revision that its spec describes now.
+        references: training profiles that ``wanted_references`` named, as far as their ConfigMaps exist.
 
     Raises:
-        InvalidSpec: the spec cannot be understood.
+        InvalidSpec: the spec or a training profile cannot be understood.
         NotSupportedYet: it asks for what is not built yet.
+        Stall: the ConfigMap of a training profile does not exist.
     """
     spec = parse_model_deployment(body)
     rollout = spec.rollout or Rollout()
@@ -96,7 +98,7 @@ def make_desired(body: Mapping[str, Any], revision: str) -> Desired:
         generation=metadata["generation"],
         revision=revision,
         replicas=spec.replicas,
-        plan=desired.make_plan(rollout, spec.analysis or Analysis()),
+        plan=desired.make_plan(rollout, spec.analysis or Analysis(), references),
         service=desired.make_service(spec.service, metadata["name"]),
         paused=bool(rollout.paused),
         commands=read_commands(metadata),

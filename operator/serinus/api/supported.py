@@ -11,7 +11,7 @@ from serinus.errors import NotSupportedYet
 _SPEC = {
     "hooks": "remove it; watch the Events and conditions of this object instead",
     "notifications": "remove it; alert on the condition Stalled or on Events instead",
-    "on_drift": "remove it; drift is not measured yet",
+    "on_drift": "remove it; watch for signals with reason PredictionsDrifted, FeaturesDrifted or WorldChanged instead",
     "variants": "remove it; make one ModelDeployment per variant",
     "depends_on": "remove it; apply the objects in the order that you need",
     "deletion_protection": "remove it; restrict the right to delete modeldeployments with RBAC",
@@ -35,12 +35,15 @@ _STEP = {
     "match": "remove the step; begin with a small weight",
 }
 _SIGNAL = {
-    "slo": "remove it; use a signal of kind Query with max for a bound that needs no baseline",
-    "reference": "remove it; drift is not measured yet",
-    "feature": "remove it; drift is not measured yet",
     "disabled": "remove the signal instead; policies are not read yet",
 }
-_KINDS = ("Errors", "Latency", "Query")
+# No model server of the presets exports these by itself.
+_OWN_METRICS = {
+    "Implausible": "metrics with total and bad: counters of all predictions and of the implausible ones",
+    "Accuracy": "metrics with total and bad: counters of all predictions whose truth is known and of the wrong ones",
+    "PredictionDrift": "metrics with buckets (a histogram of the predictions) or categories and label",
+    "FeatureDrift": "metrics with buckets (a histogram of the input's values) or categories and label",
+}
 
 
 def _set(holder: object, path: str, advice: Mapping[str, str]) -> Iterator[str]:
@@ -83,10 +86,8 @@ def _rollout(rollout: Rollout) -> Iterator[str]:
 
 def _signal(signal: SignalSpec, path: str) -> Iterator[str]:
     yield from _set(signal, path, _SIGNAL)
-    if signal.kind is not None and signal.kind not in _KINDS:
-        yield f"{path}.kind {signal.kind} is not supported yet: use one of {', '.join(_KINDS)}"
-    if signal.kind == "Latency" and signal.bound is None:
-        yield f"{path}: Latency over the whole histogram is not supported yet: give bound, such as 300ms"
+    if signal.kind in _OWN_METRICS and signal.metrics is None:
+        yield f"{path}: {signal.kind} without metrics is not supported yet: give {_OWN_METRICS[signal.kind]}"
 
 
 def _analysis(analysis: Analysis) -> Iterator[str]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from serinus import contract
+from serinus.api.analysis import Analysis
+from serinus.api.desired import wanted_references
 from serinus.api.parse import make_desired, parse_model_deployment, revision_source, tracks_config
 from serinus.cluster.kinds import Manifest
 from serinus.cluster.protocol import ClusterApi
@@ -48,11 +50,11 @@ def prepare(cluster: ClusterApi, children: Children, body: Mapping[str, Any]) ->
         Stall: the spec cannot be understood, is not supported yet, needs a missing ConfigMap or a taken name, or the
             server refuses its pod template.
     """
-    parse_model_deployment(body)
+    spec = parse_model_deployment(body)
     config_maps = _tracked(children, body)
     full_hash = revision_hash(revision_source(body), config_maps)
     revision, found = _find(children, full_hash)
-    desired = make_desired(body, revision)
+    desired = make_desired(body, revision, _references(children, spec.analysis or Analysis()))
     stored = read_controller_revision(found) if found is not None else _render(body, desired, full_hash, config_maps)
     candidate = Candidate(desired=desired, stored=stored, is_stored=found is not None, config_maps=config_maps)
     if not candidate.is_stored:
@@ -76,6 +78,17 @@ def _tracked(children: Children, body: Mapping[str, Any]) -> dict[str, Manifest]
                 " or set rollout.trackConfig to None",
             )
     return found
+
+
+def _references(children: Children, analysis: Analysis) -> dict[tuple[str, str], str | None]:
+    """Fetch the training profiles that signals name; what does not exist is left out."""
+    wanted = wanted_references(analysis)
+    found = {name: children.config_map(name) for name in sorted({each.name for each in wanted})}
+    return {
+        (each.name, each.key): (config_map.get("data") or {}).get(each.key)
+        for each in wanted
+        if (config_map := found[each.name]) is not None
+    }
 
 
 def _find(children: Children, full_hash: str) -> tuple[str, Manifest | None]:

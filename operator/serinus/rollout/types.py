@@ -103,6 +103,8 @@ class Signal:
     """Drift: the training reference, as it was at the start of the attempt."""
     query: str | None = None
     """Query, Comparison: PromQL with ``$selector`` for the pods of one side."""
+    window_seconds: float = 0.0
+    """Query, Comparison: longest range that the query looks back over; values nearer in time share data."""
     worse: Worse = Worse.HIGHER
     """Comparison: which way does harm."""
     minimum: float | None = None

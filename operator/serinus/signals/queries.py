@@ -27,9 +27,14 @@ __all__ = [
     "resets",
     "restarts",
     "targets",
+    "window_seconds",
 ]
 
 _SELECTOR = "$selector"
+_STRING = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|`[^`]*`")
+_WINDOW = re.compile(r"\[\s*([0-9][0-9a-z.]*)\s*(?::[^\]]*)?\]")
+_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|[smhdwy])")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0, "y": 31536000.0}
 _PLACEHOLDER = re.compile(r"\$selector(?![A-Za-z0-9_])")
 
 
@@ -111,6 +116,22 @@ def check_query(text: str) -> None:
             f"the query {text!r} has a $ that is not {_SELECTOR}: the only placeholder is {_SELECTOR}, which becomes "
             'namespace="…",pod=~"…" of the canary (a regular expression in PromQL needs no $ at its end)'
         )
+
+
+def window_seconds(text: str) -> float:
+    """Return the longest range in brackets that a query looks back over, in seconds; 0 if it has none.
+
+    ``rate(x[5m])`` gives 300. Values of the query that lie nearer in time than that share samples.
+    """
+    ranges = _WINDOW.findall(_STRING.sub('""', text))
+    return max((_seconds(each) for each in ranges), default=0.0)
+
+
+def _seconds(text: str) -> float:
+    parts = _PART.findall(text)
+    if parts:
+        return sum(float(number) * _SECONDS[unit] for number, unit in parts)
+    return float(text) if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text) else 0.0
 
 
 def canary_query(text: str, scope: Scope) -> str:
