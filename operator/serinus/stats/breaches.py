@@ -1,13 +1,15 @@
 """Evidence that a value is out of its bounds too often: a Bernoulli mixture e-process, and the share with its error.
 
-The null is that at most ``TOLERATED_SHARE`` of the ticks breach. Knows neither the value nor its bounds.
+The null is that at most ``TOLERATED_SHARE`` of independent observations breach; ``Thinning`` says which ticks count as
+such. Knows no bounds.
 """
 
-from dataclasses import dataclass
-from math import sqrt
+from dataclasses import dataclass, field, replace
+from math import ceil, sqrt
 
 import numpy as np
 
+from serinus.stats.autocorrelation import Autocorrelation
 from serinus.stats.capital import Capital, Law, bet, cap_per_tick, settle
 from serinus.stats.starts import PLANNED_TICKS
 
@@ -18,6 +20,10 @@ HALF_LIFE_TICKS = 10.0
 # much at first, two ticks of steady breaches are enough.
 FIRST_TICK = 0.85
 LATER_TICKS = 0.15
+# A value that resembles the one before it by so much counts only every fourth time.
+AUTOCORRELATED = 0.3
+FEWEST_PAIRS = 12
+AUTOCORRELATED_SPACING = 4
 
 _DECAY = 0.5 ** (1.0 / HALF_LIFE_TICKS)
 _ALTERNATIVES = np.array(ALTERNATIVE_SHARES)
@@ -44,12 +50,55 @@ def start_mass(ticks_before: int) -> float:
 
 
 def advance(capital: Capital, breach: bool, *, start: float, threshold: float, confirm_ticks: int = 2) -> Capital:
-    """Return the capital after a tick that had a value; arguments as in ``count_process.advance``."""
+    """Return the capital after a tick that counts (``Thinning.counted``); arguments as in ``count_process.advance``."""
     if capital.reached(threshold):
         return capital
     staked = bet(capital, _MIXTURE, start)
     seen = _LAW.log_ratios[:, int(breach)]
     return settle(staked, _MIXTURE, _LAW, seen, cap_per_tick(capital.value, threshold, confirm_ticks))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thinning:
+    """Which ticks count as independent observations: one per range window of the query, fewer if values cling.
+
+    A query over ``[5m]`` that is asked every 30 s answers ten times about nearly the same five minutes. Ticks are
+    chosen without a look at their own values, which keeps the evidence valid.
+    """
+
+    windows: Autocorrelation = field(default_factory=Autocorrelation)
+    """Of the values that lie a whole window apart."""
+    ticks_since_window: int = 0
+    """Ticks with a value since the newest of those; 0: there was none yet, or it was this tick."""
+    windows_since_counted: int = 0
+    counted: bool = False
+    """The newest tick counts: its breach, or that there was none, belongs into ``advance``."""
+
+    @property
+    def autocorrelated(self) -> bool:
+        """Tell whether values a window apart still resemble each other: correlation above 0.3 over 12 pairs."""
+        known = self.windows.estimate
+        return self.windows.pairs >= FEWEST_PAIRS and known is not None and known > AUTOCORRELATED
+
+    def plus(self, value: float, *, tick_seconds: float, window_seconds: float = 0.0) -> "Thinning":
+        """Add a tick that had a value. The first one counts.
+
+        Args:
+            value: what the query gave, finite.
+            tick_seconds: time between ticks, above 0.
+            window_seconds: longest range window of the query, such as 300 for ``[5m]``; 0: none.
+        """
+        spacing = max(ceil(window_seconds / tick_seconds), 1)
+        waited = self.ticks_since_window + 1
+        if self.windows.values > 0 and waited < spacing:
+            return replace(self, ticks_since_window=waited, counted=False)
+        gone = self.windows_since_counted + 1
+        counted = self.windows.values == 0 or gone >= (AUTOCORRELATED_SPACING if self.autocorrelated else 1)
+        return Thinning(
+            windows=self.windows.plus(value),
+            windows_since_counted=0 if counted else gone,
+            counted=counted,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

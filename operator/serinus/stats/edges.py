@@ -1,0 +1,76 @@
+"""Which edges of a latency histogram to compare requests at: few, from the median up to beyond the tail.
+
+The more edges, the less evidence each one carries; too few, and a slow tail falls between them. Knows counts and
+edges, no sides.
+"""
+
+from collections.abc import Sequence
+from math import log
+
+import numpy as np
+
+from serinus.errors import BrokenInvariant
+
+# Shares of requests that are slower than a chosen edge: a shift of everything shows at the first ones, a slow tail at
+# the last ones, where hardly any other request disturbs it.
+TAILS = (0.6, 0.3, 0.1, 0.03, 0.01, 0.001)
+
+_SMALLEST_EDGE = 1e-9
+
+
+def choose(pooled: Sequence[int], edges: Sequence[float], most: int = 6) -> tuple[int, ...]:
+    """Return indices of edges, ascending, at least one.
+
+    For each share of ``TAILS`` the lowest edge is taken above which no more requests lie, by the cautious estimate
+    ``(slower + 1) / (all + 1)``. Shares that are too small to be told from so few requests are replaced by edges that
+    are spread evenly, by ratio, from there to the highest one: 1 % of requests at 2 s lie above one of them whatever
+    the first tick happened to show. The same input gives the same edges.
+
+    Counts of both sides must be pooled: the comparison at an edge is conditional on pooled counts, so that a choice
+    that knows nothing else keeps it valid, even for the very tick that is chosen from.
+
+    Args:
+        pooled: requests per bucket of canary and stable together, one more than edges (the last is the overflow).
+        edges: finite upper edges, ascending, at least one. Seconds.
+        most: largest number of edges, at least 1.
+
+    Raises:
+        BrokenInvariant: counts and edges do not belong together.
+    """
+    if not edges or len(pooled) != len(edges) + 1:
+        raise BrokenInvariant(f"{len(pooled)} counts do not belong to {len(edges)} edges")
+    slower = _slower_shares(pooled)
+    chosen = {index for index in (_lowest(slower, tail) for tail in TAILS) if index is not None}
+    untold = sum(1 for tail in TAILS if _lowest(slower, tail) is None)
+    if untold:
+        chosen |= _spread(edges, max(chosen, default=None), untold)
+    return _thinned(sorted(chosen), most)
+
+
+def _slower_shares(pooled: Sequence[int]) -> list[float]:
+    total = sum(pooled)
+    above = total - np.cumsum(np.array(pooled[:-1], dtype=np.float64))
+    return [float(count + 1.0) / (total + 1.0) for count in above]
+
+
+def _lowest(slower: Sequence[float], tail: float) -> int | None:
+    return next((index for index, share in enumerate(slower) if share <= tail), None)
+
+
+def _spread(edges: Sequence[float], after: int | None, number: int) -> set[int]:
+    """Return up to ``number`` indices above ``after``, evenly by the ratio of their edges, the highest among them."""
+    first = 0 if after is None else after + 1
+    if first >= len(edges):
+        return set()
+    logs = [log(max(edge, _SMALLEST_EDGE)) for edge in edges]
+    low, high = logs[max(first - 1, 0)], logs[-1]
+    wanted = (low + (high - low) * step / number for step in range(1, number + 1))
+    return {min(range(first, len(edges)), key=lambda index: abs(logs[index] - each)) for each in wanted}
+
+
+def _thinned(indices: Sequence[int], most: int) -> tuple[int, ...]:
+    if len(indices) <= most:
+        return tuple(indices)
+    if most == 1:
+        return (indices[0],)
+    return tuple(indices[round(step * (len(indices) - 1) / (most - 1))] for step in range(most))
