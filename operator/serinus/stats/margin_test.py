@@ -7,7 +7,7 @@ steps and no weights: callers say which excess they want disproved, and may keep
 """
 
 from dataclasses import dataclass
-from math import exp, log, log1p
+from math import acos, cos, exp, log, log1p, pi, sqrt
 
 from serinus.stats.counts import Counts
 
@@ -25,6 +25,8 @@ _FLOOR_SHARE = 0.1
 _DECAY = 0.5 ** (1.0 / HALF_LIFE_TICKS)
 _LARGEST_LOG = 690.0
 _NEWTON_STEPS = 200
+# Newton's method doubles the digits: a step as small as this is the last that changes any.
+_CLOSE = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +71,7 @@ def bounded(excess: float) -> float:
     return min(max(excess, SMALLEST_EXCESS), LARGEST_EXCESS)
 
 
-def advance(proof: Proof, counts: Counts, history: History, excess: float) -> Proof:
+def advance(proof: Proof, counts: Counts, history: History, excess: float, dispersion: float = 1.0) -> Proof:
     """Return the proof after one tick.
 
     The first tick that compares has no history and bets nothing. The first bet stakes 80 % of the capital, each
@@ -80,13 +82,15 @@ def advance(proof: Proof, counts: Counts, history: History, excess: float) -> Pr
         counts: increments of this tick.
         history: stable's past without this tick, or the bet would know its own outcome.
         excess: share in (0, 0.5], see ``bounded``.
+        dispersion: phi, at least 1, from past ticks only: factors are raised to ``1 / phi``, which is right for
+            clusters of at most phi requests that fare alike (Hoelder).
     """
     if not counts.compares or history.total <= 0.0:
         return proof
     stake = proof.cash * (FIRST_BET if proof.cash == 1.0 else LATER_BET)
     rate = history.rate(excess)
     parts = tuple(
-        _grown(part + stake / len(MULTIPLES), log_factor(counts, multiple * rate, rate, excess))
+        _grown(part + stake / len(MULTIPLES), log_factor(counts, multiple * rate, rate, excess) / dispersion)
         for multiple, part in zip(MULTIPLES, proof.parts, strict=True)
     )
     return Proof(parts=parts, cash=proof.cash - stake)
@@ -116,30 +120,52 @@ def project(
     """Return the point (canary, stable) of the line ``canary = ratio * stable + excess`` closest to the given rates.
 
     Closest in Kullback-Leibler divergence, each side weighted by its requests; it equals the maximum likelihood
-    estimate on the line. Rates in (0, 1), excess in [0, 1).
+    estimate on the line, which solves a cubic (Farrington and Manning, Statistics in Medicine 9 (1990) 1447). The
+    cubic's root is where Newton's method starts on the slope of the divergence, which loses no digits near 0 and 1;
+    what would leave the bracket is halved instead. Rates in (0, 1), totals above 0, excess in [0, 1), ratio above 0.
     """
     low, high = 0.0, min(1.0, (1.0 - excess) / ratio)
-    stable = low + (high - low) / 2.0
+    share = canary_total / (canary_total + stable_total)
+    weight_c, weight_s = ratio * share, 1.0 - share
+    stable = _cubic_root(weight_c, weight_s, canary_rate - excess, stable_rate, excess, ratio)
+    if not low < stable < high:
+        stable = low + (high - low) / 2.0
     for _ in range(_NEWTON_STEPS):
         canary = ratio * stable + excess
-        pull_c, curve_c = _divergence_slopes(canary_rate, canary)
-        pull_s, curve_s = _divergence_slopes(stable_rate, stable)
-        slope = ratio * canary_total * pull_c + stable_total * pull_s
-        low, high = (stable, high) if slope < 0.0 else (low, stable)
-        step = slope / (ratio * ratio * canary_total * curve_c + stable_total * curve_s)
-        proposed = stable - step
-        inside = low < proposed < high
-        moved = proposed if inside else low + (high - low) / 2.0
-        if abs(moved - stable) <= 1e-16 + 1e-15 * stable:
+        rest_c, rest_s = 1.0 - canary, 1.0 - stable
+        slope = weight_c * (canary - canary_rate) / (canary * rest_c) + weight_s * (stable - stable_rate) / (
+            stable * rest_s
+        )
+        curve = ratio * weight_c * (
+            canary_rate / (canary * canary) + (1.0 - canary_rate) / (rest_c * rest_c)
+        ) + weight_s * (stable_rate / (stable * stable) + (1.0 - stable_rate) / (rest_s * rest_s))
+        step = slope / curve
+        if abs(step) <= _CLOSE * stable:
+            stable -= step
             break
-        stable = moved
+        low, high = (stable, high) if slope < 0.0 else (low, stable)
+        stable = stable - step if low < stable - step < high else low + (high - low) / 2.0
     return ratio * stable + excess, stable
 
 
-def _divergence_slopes(rate: float, point: float) -> tuple[float, float]:
-    """Return first and second derivative of KL(rate || point) by the point."""
-    rest = 1.0 - point
-    return (point - rate) / (point * rest), rate / (point * point) + (1.0 - rate) / (rest * rest)
+def _cubic_root(weight_c: float, weight_s: float, room: float, rate: float, excess: float, ratio: float) -> float:
+    """Return the middle one of the three real roots of the slope, multiplied out, by the stable side's rate.
+
+    It is ``weight_c (ratio s - room) s (1 - s) + weight_s (s - rate) (ratio s + excess) (1 - excess - ratio s)``. Of
+    its other roots one lies below 0 and one above every possible rate. Right but for rounding, which may be all of it.
+    """
+    cubic = -ratio * (weight_c + weight_s * ratio)
+    spread = ratio * (1.0 - 2.0 * excess)
+    square = (weight_c * (ratio + room) + weight_s * (spread + ratio * ratio * rate)) / cubic
+    linear = (weight_s * (excess * (1.0 - excess) - spread * rate) - weight_c * room) / cubic
+    constant = -weight_s * excess * (1.0 - excess) * rate / cubic
+    third = square / 3.0
+    width = sqrt(max(third * third - linear / 3.0, 0.0))
+    if width == 0.0:
+        return -third
+    turn = (third * (linear / 2.0 - third * third) - constant / 2.0) / (width * width * width)
+    angle = acos(min(max(turn, -1.0), 1.0))
+    return 2.0 * width * cos((angle - 2.0 * pi) / 3.0) - third
 
 
 def _log_ratio(bad: float, total: float, bet: float, null: float) -> float:
@@ -151,7 +177,9 @@ def _grown(part: float, log_growth: float) -> float:
     return exp(min(log(part) + log_growth, _LARGEST_LOG)) if part > 0.0 else 0.0
 
 
-def requests_needed(proof: Proof, target: float, rate: float, excess: float, stable_per_canary: float) -> float:
+def requests_needed(
+    proof: Proof, target: float, rate: float, excess: float, stable_per_canary: float, dispersion: float = 1.0
+) -> float:
     """Estimate the canary requests until the proof is there, if the canary is as good as stable; 0 if it is.
 
     From the expected growth of the capital per request when both sides fail at ``rate`` (in (0, 1)).
@@ -161,7 +189,7 @@ def requests_needed(proof: Proof, target: float, rate: float, excess: float, sta
         return 0.0
     canary, stable = project(1.0, stable_per_canary, canary_rate=rate, stable_rate=rate, excess=excess)
     growth = _divergence(rate, canary) + stable_per_canary * _divergence(rate, stable)
-    return missing / growth if growth > 0.0 else float("inf")
+    return missing * dispersion / growth if growth > 0.0 else float("inf")
 
 
 def _divergence(rate: float, point: float) -> float:
