@@ -118,6 +118,8 @@ class Values:
     reference_size: int = 0
     """Values in the training reference, drawn anew for each replicate; 0: there is none."""
     reference_shares: tuple[float, ...] = ()
+    bound: float | None = None
+    """One of the edges: only requests and those above it are told, as for a signal with a bound."""
     unseen_before: int = 0
     """Categories at the end of the list that are absent from it until the canary first gives one."""
 
@@ -127,23 +129,41 @@ class Values:
         if self.reference_size:
             shares = self.reference_shares or self.world.stable
             reference = tuple(rng.multinomial(self.reference_size, np.array(shares) / sum(shares)).tolist())
-        history = self.world.draw_history(rng).tolist()
+        history = self.world.draw_history(rng)
         canary, stable = self.world.draw(rng, cell.conditions.ticks)
+        known = self._known(np.concatenate([canary.sum(axis=1), stable.sum(axis=1)], axis=1))
         return Play(
-            before=[self._measured((), each, reference) for each in history],
+            before=[self._measured((), each, reference, self._usual) for each in history.tolist()],
             ticks=(
-                self._measured(ours, theirs, reference)
-                for ours, theirs in zip(canary.tolist(), stable.tolist(), strict=True)
+                self._measured(ours, theirs, reference, size)
+                for ours, theirs, size in zip(canary.tolist(), stable.tolist(), known, strict=True)
             ),
             values=(canary.sum(axis=1), stable.sum(axis=1)),
         )
 
+    @property
+    def _usual(self) -> int:
+        return len(self.world.stable) - self.unseen_before
+
+    def _known(self, counts: NDArray[np.int64]) -> list[int]:
+        """Return for each tick how many buckets or categories are in the list by then."""
+        size = len(self.world.stable)
+        if not self.unseen_before:
+            return [size] * len(counts)
+        unseen = counts.reshape(len(counts), 2, size)[:, :, self._usual :].sum(axis=(1, 2))
+        return [size if seen else self._usual for seen in np.cumsum(unseen)]
+
     def _measured(
-        self, canary: Sequence[Sequence[int]], stable: Sequence[Sequence[int]], reference: tuple[int, ...] | None
+        self,
+        canary: Sequence[Sequence[int]],
+        stable: Sequence[Sequence[int]],
+        reference: tuple[int, ...] | None,
+        known: int,
     ) -> Measurements:
-        size, known = len(self.world.stable), len(self.world.stable)
-        if self.unseen_before and not any(any(row[size - self.unseen_before :]) for row in (*canary, *stable)):
-            known -= self.unseen_before
+        if self.bound is not None:
+            first = self.edges.index(self.bound) + 1
+            split = [[(sum(row), sum(row[first:])) for row in side] for side in (canary, stable)]
+            return {self.signal: rates(*split)}
         return {
             self.signal: HistogramMeasurement(
                 canary={f"c{i}": tuple(row[:known]) for i, row in enumerate(canary)},
