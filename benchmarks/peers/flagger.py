@@ -56,7 +56,7 @@ class Flagger:
 def breaches(total: NDArray[np.int64], bad: NDArray[np.int64], minimum: float) -> NDArray[np.bool_]:
     """Tell which checks fail: success rate below ``minimum`` (a share), or no request at all."""
     success = 1.0 - bad / np.maximum(total, 1)
-    return (total == 0) | (success < minimum)
+    return np.asarray((total == 0) | (success < minimum))
 
 
 @dataclass(slots=True, kw_only=True)
