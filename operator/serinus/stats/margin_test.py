@@ -100,6 +100,15 @@ def log_factor(counts: Counts, canary_rate: float, stable_rate: float, excess: f
     """Return the log e-value of one tick for the bet (canary_rate, stable_rate), 0 if the null contains the bet."""
     if canary_rate >= min(stable_rate + excess, 1.0):
         return 0.0
+    return log_ratio_to_null(counts, canary_rate, stable_rate, excess)
+
+
+def log_ratio_to_null(counts: Counts, canary_rate: float, stable_rate: float, excess: float) -> float:
+    """Return the log likelihood of a bet less that of the closest point of ``canary = stable + excess``.
+
+    It is the log of an e-value for the half-plane beyond the line, seen from the bet (reverse information projection;
+    Turner and Gruenwald, arXiv 2106.02693). Rates in (0, 1).
+    """
     canary, stable = project(
         counts.canary_total, counts.stable_total, canary_rate=canary_rate, stable_rate=stable_rate, excess=excess
     )

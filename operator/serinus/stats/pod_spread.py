@@ -1,0 +1,134 @@
+"""How different pods of one model are by themselves: what an unlucky canary pod may be allowed.
+
+If stable's pods persistently differ (an old node, a cold cache, another mix of clients), a canary pod that is no worse
+than they are can still be worse than their mean. The spread is estimated from what repeats from tick to tick, so
+bursts, which do not repeat, leave it alone. Knows no verdicts.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import exp, log1p, sqrt
+from zlib import crc32
+
+from scipy.special import stdtrit
+
+MAX_PODS = 12
+QUANTILE = 0.90
+# A spread that is smaller than so many standard errors is taken as none.
+_SURE = 1.0
+# Sums are kept short, for they are written down at every tick.
+_DIGITS = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pod:
+    """Sums over past ticks of one stable pod."""
+
+    key: int
+    """A digest of the name: names are long, and are not needed again."""
+    excess: float = 0.0
+    """Bad requests less those that the tick's pool expects of as many requests."""
+    expected: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodSpread:
+    """Sums over past ticks of at most 12 stable pods, and over all pods of what chance and bursts explain."""
+
+    pods: tuple[Pod, ...] = ()
+    """Ascending by key."""
+    within: float = 0.0
+    """Squares of each tick's excess, summed over ticks and pods: what the excess would scatter without a spread."""
+    expected_squares: float = 0.0
+    """Squares of each tick's expectation, summed over ticks and pods."""
+
+    def plus(self, by_pod: Mapping[str, tuple[int, int]]) -> "PodSpread":
+        """Add one tick; what it tells may be used from the next tick on.
+
+        Args:
+            by_pod: stable pods, name to (total, bad). Pods beyond the first 12 count for the pool only.
+        """
+        total = sum(each for each, _ in by_pod.values())
+        bad = sum(each for _, each in by_pod.values())
+        if bad == 0 or sum(1 for each, _ in by_pod.values() if each) < 2:
+            return self
+        known = {pod.key: pod for pod in self.pods}
+        within, squares = self.within, self.expected_squares
+        for name in sorted(by_pod):
+            requests, wrong = by_pod[name]
+            key = _key(name)
+            if not requests or (key not in known and len(known) >= MAX_PODS):
+                continue
+            expected = requests * bad / total
+            excess = wrong - expected
+            before = known.get(key, Pod(key=key))
+            known[key] = Pod(
+                key=key,
+                excess=round(before.excess + excess, _DIGITS),
+                expected=round(before.expected + expected, _DIGITS),
+            )
+            within += excess * excess
+            squares += expected * expected
+        pods = tuple(known[key] for key in sorted(known))
+        return PodSpread(pods=pods, within=round(within, _DIGITS), expected_squares=round(squares, _DIGITS))
+
+    @property
+    def variance(self) -> float:
+        """Return the squared coefficient of variation of the pods' rates, 0 where it is not clear.
+
+        Products of a pod's excess at different ticks expect ``v e e'``, whatever happens within a tick:
+        ``v = sum_i ((sum_t d_it)^2 - sum_t d_it^2) / sum_i ((sum_t e_it)^2 - sum_t e_it^2)``.
+        """
+        if len(self.pods) < 2:
+            return 0.0
+        square = sum(pod.expected * pod.expected for pod in self.pods) - self.expected_squares
+        if square <= 0.0:
+            return 0.0
+        between = sum(pod.excess * pod.excess for pod in self.pods)
+        error = self.within * sqrt(2.0 / (len(self.pods) - 1))
+        return (between - self.within) / square if between - self.within > _SURE * error else 0.0
+
+    def null_odds(self, canary_pods: int, stable_pods: int) -> float:
+        """Return the odds ratio by which canary pods may be worse than stable's mean though the model is no worse.
+
+        ``exp(t sqrt(log(1 + v)) sqrt(1/C + 1/S))``, t the 90 % point of Student's law with as many degrees of freedom
+        as pods were compared less one; 1 without a clear spread.
+
+        Args:
+            canary_pods: C, pods that served the canary's requests; fewer than 1 counts as 1.
+            stable_pods: S, likewise.
+        """
+        variance = self.variance
+        if variance <= 0.0:
+            return 1.0
+        quantile = float(stdtrit(len(self.pods) - 1.0, QUANTILE))
+        sides = 1.0 / max(canary_pods, 1) + 1.0 / max(stable_pods, 1)
+        return exp(quantile * sqrt(log1p(variance) * sides))
+
+    def numbers(self) -> tuple[float, ...]:
+        """Return all that there is, for ``from_numbers``: two numbers, and three per pod."""
+        return (
+            self.within,
+            self.expected_squares,
+            *(number for pod in self.pods for number in (pod.key, pod.excess, pod.expected)),
+        )
+
+    @staticmethod
+    def from_numbers(numbers: Sequence[float]) -> "PodSpread":
+        """Read what ``numbers`` gave.
+
+        Raises:
+            ValueError: not two numbers and three per pod.
+        """
+        within, squares, *rest = numbers
+        if len(rest) % 3:
+            raise ValueError(f"{len(numbers)} numbers are not two and three per pod")
+        pods = tuple(
+            Pod(key=int(key), excess=float(excess), expected=float(expected))
+            for key, excess, expected in zip(rest[::3], rest[1::3], rest[2::3], strict=True)
+        )
+        return PodSpread(pods=pods, within=float(within), expected_squares=float(squares))
+
+
+def _key(name: str) -> int:
+    return crc32(name.encode())
