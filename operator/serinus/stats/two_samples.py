@@ -7,6 +7,7 @@ no margins, no training reference and no meaning of a bucket.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import ndtri
@@ -15,23 +16,29 @@ from serinus.stats.capital import Capital, Floats, bet, cap_per_tick
 
 # The canary's past shares are drawn to stable's as if stable's were worth so many observations more.
 CONCENTRATIONS = (30.0, 100.0, 300.0, 1000.0)
+# The same for the canary's recent shares only, for a change that comes late.
+RECENT_CONCENTRATIONS = (30.0, 100.0, 300.0)
+HALF_LIFE_TICKS = 8.0
 # Slopes of the log ratio on the normal score of a bucket: a normal shift of d standard deviations has slope d.
 SHIFTS = (-1.2, -0.6, -0.3, 0.3, 0.6, 1.2)
 # Slopes on the squared score less 1: positive where the canary spreads more.
 SPREADS = (-0.4, 0.25)
-LEARNT_SHARE = 0.5
-SHIFT_SHARE = 0.4
+LEARNT_SHARE = 0.2
+RECENT_SHARE = 0.15
+SHIFT_SHARE = 0.5
 
 _SMALLEST_SHARE = 1e-12
 _LARGEST_LOG_RATIO = 7.0
 _LARGEST_LOG = 690.0
+_DECAY = 0.5 ** (1.0 / HALF_LIFE_TICKS)
 
 
 def _shares() -> Floats:
-    spread = 1.0 - LEARNT_SHARE - SHIFT_SHARE
+    spread = 1.0 - LEARNT_SHARE - RECENT_SHARE - SHIFT_SHARE
     return np.concatenate(
         [
             np.full(len(CONCENTRATIONS), LEARNT_SHARE / len(CONCENTRATIONS)),
+            np.full(len(RECENT_CONCENTRATIONS), RECENT_SHARE / len(RECENT_CONCENTRATIONS)),
             np.full(len(SHIFTS), SHIFT_SHARE / len(SHIFTS)),
             np.full(len(SPREADS), spread / len(SPREADS)),
         ]
@@ -47,10 +54,12 @@ def _all_cash() -> Capital:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TwoSamples:
-    """Counts of both sides so far, and the capital of the bets; two integers per bucket and about a dozen numbers."""
+    """Counts of both sides so far, and the capital of the bets: three numbers per bucket and 16 more."""
 
     canary: tuple[int, ...] = ()
     stable: tuple[int, ...] = ()
+    recent: tuple[float, ...] = ()
+    """The canary's counts, discounted with a half-life of 8 ticks."""
     capital: Capital = field(default_factory=_all_cash)
 
     @classmethod
@@ -102,43 +111,62 @@ class TwoSamples:
             ordered: buckets of a number; False: categories, whose shifts are bet on from frequent to rare.
         """
         size = max(len(canary), len(stable), len(self.canary), len(self.stable))
-        past_c, past_s, new_c, new_s = (_padded(each, size) for each in (self.canary, self.stable, canary, stable))
+        past_c, past_s, recent = _padded(self.canary, size), _padded(self.stable, size), _padded(self.recent, size)
+        new_c, new_s = _padded(canary, size), _padded(stable, size)
         capital = self.capital
         if new_c.any() and new_s.any() and not capital.reached(threshold):
-            growth = _growth((past_c, past_s), (new_c, new_s), ordered) / dispersion
+            growth = _growth(_Past(past_c, recent, past_s), new_c, new_s, ordered) / dispersion
             capital = _grown(
                 bet(capital, _MIXTURE, start), growth, cap_per_tick(capital.value, threshold, confirm_ticks)
             )
         return TwoSamples(
-            canary=tuple(map(int, past_c + new_c)), stable=tuple(map(int, past_s + new_s)), capital=capital
+            canary=tuple(map(int, past_c + new_c)),
+            stable=tuple(map(int, past_s + new_s)),
+            # A thousandth of an observation is not worth writing down.
+            recent=tuple(round(float(each), 3) for each in recent * (_DECAY if new_c.any() else 1.0) + new_c),
+            capital=capital,
         )
 
 
-def _padded(counts: Sequence[int], size: int) -> Floats:
+class _Past(NamedTuple):
+    """What the bets of a tick may know, each of shape (buckets,)."""
+
+    canary: Floats
+    recent: Floats
+    stable: Floats
+
+
+def _padded(counts: Sequence[float], size: int) -> Floats:
     padded = np.zeros(size)
     padded[: len(counts)] = counts
     return padded
 
 
-def _growth(past: tuple[Floats, Floats], new: tuple[Floats, Floats], ordered: bool) -> Floats:
+def _growth(past: _Past, canary: Floats, stable: Floats, ordered: bool) -> Floats:
     """Return the log factor of each bet, shape (bets,)."""
-    canary, stable = new
-    if past[1].any():
-        return _log_factors(_log_ratios(*past, float(canary.sum()), ordered), canary, stable)
+    if past.stable.any():
+        return _log_factors(_log_ratios(past, float(canary.sum()), ordered), canary, stable)
     pooled = canary + stable
-    ratios = _log_ratios(np.zeros_like(pooled), pooled, 0.0, ordered)
+    nothing = np.zeros_like(pooled)
+    ratios = _log_ratios(_Past(nothing, nothing, pooled), 0.0, ordered)
     fewer, sign = (canary, 1.0) if canary.sum() <= stable.sum() else (stable, -1.0)
     expected = np.exp(sign * ratios) @ (pooled / pooled.sum())
     return np.asarray(sign * (ratios @ fewer) - fewer.sum() * np.log(expected))
 
 
-def _log_ratios(canary: Floats, stable: Floats, coming: float, ordered: bool) -> Floats:
+def _log_ratios(past: _Past, coming: float, ordered: bool) -> Floats:
     """Return the log of what each bet says of canary's share over stable's, shape (bets, buckets)."""
-    result = np.zeros((len(_MIXTURE), len(canary)))
-    known = canary + stable > 0.0
-    past = canary[known]
-    shares = _stable_shares(past, stable[known])
-    result[:, known] = np.concatenate([_learnt(past, shares, coming), _guessed(shares, ordered)])
+    result = np.zeros((len(_MIXTURE), len(past.stable)))
+    known = past.canary + past.stable > 0.0
+    canary, recent = past.canary[known], past.recent[known]
+    shares = _stable_shares(canary, past.stable[known])
+    result[:, known] = np.concatenate(
+        [
+            _learnt(canary, shares, coming, CONCENTRATIONS),
+            _learnt(recent, shares, coming, RECENT_CONCENTRATIONS),
+            _guessed(shares, ordered),
+        ]
+    )
     return np.clip(result, -_LARGEST_LOG_RATIO, _LARGEST_LOG_RATIO)
 
 
@@ -150,12 +178,12 @@ def _stable_shares(canary: Floats, stable: Floats) -> Floats:
     return np.asarray((stable + prior) / (stable.sum() + 0.5 * len(stable)))
 
 
-def _learnt(canary: Floats, shares: Floats, coming: float) -> Floats:
+def _learnt(canary: Floats, shares: Floats, coming: float, concentrations: tuple[float, ...]) -> Floats:
     total = canary.sum()
     if total <= 0.0:
-        return np.zeros((len(CONCENTRATIONS), len(shares)))
+        return np.zeros((len(concentrations), len(shares)))
     # A tick that is larger than all the past must not be staked on that past.
-    weights = np.array(CONCENTRATIONS)[:, None] * max(1.0, coming / total)
+    weights = np.array(concentrations)[:, None] * max(1.0, coming / total)
     return np.asarray(np.log((canary / shares + weights) / (total + weights)))
 
 
