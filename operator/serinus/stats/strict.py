@@ -1,9 +1,9 @@
 """Evidence that the canary is worse by more than the margin: a block e-process.
 
 The null is ``p_canary <= p_stable + margin``: the counterpart of ``count_process`` for those who want no rollback of a
-canary whose excess is within the margin. Each tick bets that the canary's odds are a multiple of those at the margin; the factor is the likelihood of the bet over
-that of the closest point of the null (``margin_test.project``), an e-value for every convex null, whatever the true
-rates of the tick are. Knows no signals and no verdicts.
+canary whose excess is within the margin. Each tick bets that the canary's odds are a multiple of those at the margin;
+the factor is the likelihood of the bet over that of the closest point of the null (``margin_test.project``), an e-value
+for every convex null, whatever the true rates of the tick are. Knows no signals and no verdicts.
 """
 
 import numpy as np

@@ -1,0 +1,88 @@
+from math import exp, log, sqrt
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import t as student
+
+from serinus.stats.pod_spread import MAX_PODS, PodSpread
+
+
+def seen(
+    rates: list[float], *, seed: int, ticks: int = 60, requests: int = 540, burst: int = 1, bad_tick: bool = False
+) -> PodSpread:
+    rng = np.random.default_rng(seed)
+    spread = PodSpread()
+    for tick in range(ticks):
+        bad = [int(rng.poisson(rate * requests / burst)) * burst for rate in rates]
+        if bad_tick and tick == 7:
+            bad[0] = requests // 2
+        spread = spread.plus({f"pod-{index}": (requests, min(each, requests)) for index, each in enumerate(bad)})
+    return spread
+
+
+def test_the_spread_of_unlike_pods_is_found() -> None:
+    rates = [0.01 * exp(0.5 * each) for each in (-1.2, -0.6, 0.0, 0.4, 1.4)]
+    true = np.var(rates, ddof=1) / np.mean(rates) ** 2
+    found = [seen(rates, seed=seed).variance for seed in range(10)]
+    # E divides by all pairs of pods, so a fifth of the variance goes with the pool's mean; the rest is chance.
+    assert np.mean(found) == pytest.approx(true * 4 / 5, rel=0.1)
+
+
+@pytest.mark.parametrize("burst", [1, 5])
+def test_alike_pods_leave_the_null_alone_mostly(burst: int) -> None:
+    """The rule is one standard error, so one in six at most; what is left is small."""
+    found = [seen([0.01] * 5, seed=seed, burst=burst).null_odds(1, 5) for seed in range(60)]
+    assert np.mean([each > 1.0 for each in found]) <= 0.3
+    assert np.median(found) == 1.0
+    assert max(found) < 2.5
+
+
+def test_a_burst_on_one_pod_is_not_a_spread() -> None:
+    assert seen([0.01] * 5, seed=5, bad_tick=True).null_odds(1, 5) == 1.0
+
+
+def test_the_formula() -> None:
+    spread = seen([0.005, 0.01, 0.02], seed=1)
+    tau = sqrt(log(1 + spread.variance))
+    assert spread.variance > 0.1
+    assert spread.null_odds(2, 6) == pytest.approx(exp(student.ppf(0.9, 2) * tau * sqrt(1 / 2 + 1 / 6)))
+    assert spread.null_odds(8, 8) < spread.null_odds(1, 8)
+
+
+@pytest.mark.parametrize("tick", [{}, {"a": (100, 3)}, {"a": (100, 3), "b": (0, 0)}, {"a": (9, 0), "b": (9, 0)}])
+def test_ticks_that_compare_no_pods(tick: dict[str, tuple[int, int]]) -> None:
+    spread = PodSpread().plus(tick)
+    assert spread == PodSpread()
+    assert spread.null_odds(0, 0) == 1.0
+
+
+def test_no_more_pods_are_remembered_than_fit() -> None:
+    spread = PodSpread()
+    for _ in range(3):
+        spread = spread.plus({f"pod-{index}": (100, index % 3) for index in range(500)})
+    assert len(spread.pods) == MAX_PODS
+    assert spread == PodSpread.from_numbers(spread.numbers())
+    assert len(spread.numbers()) == 2 + 3 * MAX_PODS
+
+
+@given(
+    st.lists(
+        st.dictionaries(
+            st.sampled_from(["a", "b", "c"]), st.tuples(st.integers(0, 10**9), st.floats(0, 1)), max_size=3
+        ),
+        max_size=6,
+    )
+)
+def test_always_finite(ticks: list[dict[str, tuple[int, float]]]) -> None:
+    spread = PodSpread()
+    for tick in ticks:
+        spread = spread.plus({pod: (total, int(total * share)) for pod, (total, share) in tick.items()})
+    assert np.isfinite(spread.null_odds(1, 3))
+    assert spread.null_odds(1, 3) >= 1.0
+
+
+def test_numbers_of_another_shape_are_refused() -> None:
+    with pytest.raises(ValueError, match="three per pod"):
+        PodSpread.from_numbers((0.0, 0.0, 1.0))
