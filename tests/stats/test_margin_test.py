@@ -68,9 +68,10 @@ def test_no_point_of_the_null_is_closer(n_c: int, n_s: int, t_c: float, t_s: flo
     above=st.floats(0, 0.5).map(plain),
     past=st.floats(0, 1),
     excess=st.floats(0.01, 0.5),
+    dispersion=st.sampled_from([1.0, 4.0]),
 )
 def test_no_tick_is_expected_to_gain_under_the_null(
-    n_c: int, n_s: int, p_s: float, above: float, past: float, excess: float
+    n_c: int, n_s: int, p_s: float, above: float, past: float, excess: float, dispersion: float
 ) -> None:
     """Exact enumeration: whatever the past rate, wherever in the null the truth is."""
     p_c = p_s + excess + above
@@ -82,8 +83,40 @@ def test_no_tick_is_expected_to_gain_under_the_null(
         for x_s in range(n_s + 1):
             tick = Counts(canary_total=n_c, canary_bad=x_c, stable_total=n_s, stable_bad=x_s)
             weight = binom.pmf(x_c, n_c, p_c) * binom.pmf(x_s, n_s, p_s)
-            mean += weight * advance(before, tick, history, excess).value
+            mean += weight * advance(before, tick, history, excess, dispersion).value
     assert mean <= before.value + 1e-9
+
+
+@settings(max_examples=200)
+@given(
+    n_c=st.integers(1, 10**9),
+    n_s=st.integers(1, 10**9),
+    t_c=RATES,
+    t_s=RATES,
+    excess=st.floats(0, 0.5),
+    ratio=st.sampled_from([1.0, 0.7, 3.0]),
+)
+def test_the_projection_is_where_the_divergence_is_flat(
+    n_c: int, n_s: int, t_c: float, t_s: float, excess: float, ratio: float
+) -> None:
+    """The slope there is no more than what one unit in the eleventh digit of the rates makes."""
+    canary, stable = project(n_c, n_s, canary_rate=t_c, stable_rate=t_s, excess=excess, ratio=ratio)
+    assert 0 < stable < 1
+    assert 0 < canary < 1
+    pull_c, pull_s = ratio * n_c / (canary * (1 - canary)), n_s / (stable * (1 - stable))
+    assert abs(pull_c * (canary - t_c) + pull_s * (stable - t_s)) <= 1e-11 * (pull_c + pull_s)
+
+
+def test_clusters_that_fare_alike_prove_as_much_as_one_request_of_each() -> None:
+    history = History(total=1_000.0, bad=10.0)
+    one = Counts(canary_total=40, canary_bad=1, stable_total=160, stable_bad=2)
+    many = Counts(canary_total=400, canary_bad=10, stable_total=1600, stable_bad=20)
+    assert advance(Proof(), many, history, 0.02, 10.0).parts == pytest.approx(
+        advance(Proof(), one, history, 0.02).parts
+    )
+    assert requests_needed(Proof(), 20.0, 0.001, 0.01, 4.0, 10.0) == pytest.approx(
+        10 * requests_needed(Proof(), 20.0, 0.001, 0.01, 4.0)
+    )
 
 
 @given(rate=st.floats(0.001, 0.5), more=st.floats(0, 0.4))

@@ -50,8 +50,8 @@ def advance(
     ratio below the null's.
 
     With a dispersion phi above 1, ratios are raised to ``1 / phi`` and nothing is boosted. If requests depend on each
-    other only in clusters of at most phi on average, the capital is not expected to grow (Hoelder); otherwise the
-    error rate is what simulations show.
+    other only in clusters of at most phi, the capital is not expected to grow (Hoelder; but for the correction for a
+    finite population, under 1 % of a tick's growth); otherwise the error rate is what simulations show.
 
     A tick on which one side has no requests leaves the capital as it is; so does a process that has reached its
     threshold (it is stopped there). A tick without a bad request only moves the start mass.
