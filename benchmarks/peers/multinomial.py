@@ -5,9 +5,9 @@ falls on it with the probability of its share of traffic. A Dirichlet prior of c
 the alternative; the ratio of the two likelihoods is an e-process, tested against 1/alpha at every look.
 
 Simplified: two outcomes (error on the canary or on stable); the test is two-sided as published, but rolls back only
-when the canary has more errors than its share. The share is that of the requests counted in the same tick, which is
-kinder than the weight that was set, for it forgives routing that is off. Where the share changes, the prior moves
-with it and the errors counted so far stay, which keeps the test valid.
+when the canary has more errors than its share. The share is that of the requests counted so far, which is kinder than
+the weight that was set, for it forgives routing that is off. In cells whose weight changes it is that of each tick
+alone: the prior moves with it and the errors counted so far stay, which keeps the test valid.
 """
 
 from dataclasses import dataclass
@@ -34,21 +34,40 @@ CONCENTRATION = 100.0
 
 
 def log_evidence(counts: Counts, concentration: float = CONCENTRATION) -> Floats:
-    """Return the log e-value after each tick, shape (replicates, ticks).
+    """Return the log e-value after each tick at one weight, shape (replicates, ticks).
+
+    ``log B(k q + x, k (1 - q) + y) - log B(k q, k (1 - q)) - x log q - y log(1 - q)`` with x and y the errors of
+    canary and stable so far, q the canary's share of the requests so far and k the concentration.
 
     Args:
         counts: increments, shape (replicates, ticks, 4).
-        concentration: of the prior, pseudo-errors.
+        concentration: of the prior, in errors.
     """
-    total = counts[..., CANARY_TOTAL] + counts[..., STABLE_TOTAL]
-    compares = (counts[..., CANARY_TOTAL] > 0) & (counts[..., STABLE_TOTAL] > 0)
-    share = np.where(compares, counts[..., CANARY_TOTAL] / np.maximum(total, 1), 0.5)
-    on_canary = np.where(compares, counts[..., CANARY_BAD], 0)
-    on_stable = np.where(compares, counts[..., STABLE_BAD], 0)
-    a = concentration * share + np.cumsum(on_canary, axis=1) - on_canary
-    b = concentration * (1.0 - share) + np.cumsum(on_stable, axis=1) - on_stable
-    gained = betaln(a + on_canary, b + on_stable) - betaln(a, b) - xlogy(on_canary, share) - xlogy(on_stable, 1 - share)
-    return np.asarray(np.cumsum(gained, axis=1))
+    sums = np.cumsum(counts, axis=1)
+    share, compares = _share(sums)
+    x = np.where(compares, sums[..., CANARY_BAD], 0)
+    y = np.where(compares, sums[..., STABLE_BAD], 0)
+    return _log_ratio(concentration * share, concentration * (1.0 - share), x, y, share)
+
+
+def log_evidence_of_ramp(counts: Counts, concentration: float = CONCENTRATION) -> Floats:
+    """Return the same where the weight changes: each tick is predicted from its own share and the errors before it."""
+    share, compares = _share(counts)
+    x = np.where(compares, counts[..., CANARY_BAD], 0)
+    y = np.where(compares, counts[..., STABLE_BAD], 0)
+    a = concentration * share + np.cumsum(x, axis=1) - x
+    b = concentration * (1.0 - share) + np.cumsum(y, axis=1) - y
+    return np.asarray(np.cumsum(_log_ratio(a, b, x, y, share), axis=1))
+
+
+def _share(counts: Counts) -> tuple[Floats, NDArray[np.bool_]]:
+    canary, stable = counts[..., CANARY_TOTAL], counts[..., STABLE_TOTAL]
+    compares = (canary > 0) & (stable > 0)
+    return np.where(compares, canary / np.maximum(canary + stable, 1), 0.5), compares
+
+
+def _log_ratio(a: Floats, b: Floats, x: Counts, y: Counts, share: Floats) -> Floats:
+    return np.asarray(betaln(a + x, b + y) - betaln(a, b) - xlogy(x, share) - xlogy(y, 1.0 - share))
 
 
 def leaning(counts: Counts) -> NDArray[np.bool_]:
@@ -73,8 +92,8 @@ class LindonMalek:
 
     def first_rollbacks(self, counts: Counts, conditions: Conditions) -> Counts:
         """Return the tick of each replicate's rollback; see ``BatchPolicy``."""
-        reached = log_evidence(counts, self.concentration) >= -np.log(conditions.alpha)
-        return first_tick(reached & leaning(counts))
+        of = log_evidence if len(conditions.steps) == 1 else log_evidence_of_ramp
+        return first_tick((of(counts, self.concentration) >= -np.log(conditions.alpha)) & leaning(counts))
 
 
 @dataclass(slots=True, kw_only=True)
