@@ -25,8 +25,8 @@ _FLOOR_SHARE = 0.1
 _DECAY = 0.5 ** (1.0 / HALF_LIFE_TICKS)
 _LARGEST_LOG = 690.0
 _NEWTON_STEPS = 200
-# Newton's method doubles the digits: a step as small as this is the last that changes any.
-_CLOSE = 1e-9
+# Newton's method doubles the digits at each step: where it would move by less than this, it stands on the last one.
+_CLOSE = 1e-13
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,8 +134,8 @@ def project(
     what would leave the bracket is halved instead. Rates in (0, 1), totals above 0, excess in [0, 1), ratio above 0.
     """
     low, high = 0.0, min(1.0, (1.0 - excess) / ratio)
-    share = canary_total / (canary_total + stable_total)
-    weight_c, weight_s = ratio * share, 1.0 - share
+    total = canary_total + stable_total
+    weight_c, weight_s = ratio * canary_total / total, stable_total / total
     stable = _cubic_root(weight_c, weight_s, canary_rate - excess, stable_rate, excess, ratio)
     if not low < stable < high:
         stable = low + (high - low) / 2.0
@@ -149,8 +149,7 @@ def project(
             canary_rate / (canary * canary) + (1.0 - canary_rate) / (rest_c * rest_c)
         ) + weight_s * (stable_rate / (stable * stable) + (1.0 - stable_rate) / (rest_s * rest_s))
         step = slope / curve
-        if abs(step) <= _CLOSE * stable:
-            stable -= step
+        if abs(step) <= _CLOSE * min(stable, rest_c, rest_s):
             break
         low, high = (stable, high) if slope < 0.0 else (low, stable)
         stable = stable - step if low < stable - step < high else low + (high - low) / 2.0
