@@ -8,7 +8,7 @@ import pytest
 
 from serinus import contract
 from serinus.controller.measure import GAP, NO_ADDRESS, Measured, due_tick, measure
-from serinus.errors import MetricsUnavailable, NotSupportedYet
+from serinus.errors import MetricsUnavailable
 from serinus.judge.measurements import Missing, RateMeasurement, ValueMeasurement
 from serinus.prometheus.answers import Vector
 from serinus.prometheus.client import Prometheus
@@ -310,9 +310,3 @@ def test_no_signals_no_questions() -> None:
     assert found.tick.measurements == {}
     assert (found.measuring.available, found.measuring.reason) == (None, contract.REASON_NOT_MEASURED)
     assert found.consumed
-
-
-@pytest.mark.parametrize("signal", [replace(ERRORS, kind=SignalKind.FEATURE_DRIFT), replace(SLOW, bound_seconds=None)])
-def test_what_is_not_built_yet_is_refused(signal: Signal) -> None:
-    with pytest.raises(NotSupportedYet):
-        ask(InProcess(store(CANARY, STABLE)), signal, now=30, previous=20)

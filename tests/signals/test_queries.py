@@ -4,7 +4,7 @@ import pytest
 
 from serinus.errors import InvalidSpec
 from serinus.signals import queries
-from serinus.signals.scope import Scope
+from serinus.signals.scope import Scope, Side
 from serinus.signals.selectors import parse_selector
 
 SCOPE = Scope(namespace="risk", canary="fraud-bcdfghjklm", stable="fraud-zzxxwwvvtt", model="fraud")
@@ -47,7 +47,7 @@ def test_raw_samples_reach_back_as_far_as_the_newest_value() -> None:
 )
 def test_a_users_query_gets_the_canarys_pods(text: str, asked: str) -> None:
     queries.check_query(text)
-    assert queries.canary_query(text, SCOPE) == asked
+    assert queries.side_query(text, SCOPE, Side.CANARY) == asked
 
 
 REFUSED = [

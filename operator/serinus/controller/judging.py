@@ -14,10 +14,12 @@ from serinus.api.report import read_last_assessment, read_running
 from serinus.controller.candidate import Candidate
 from serinus.controller.measure import Measured, measure
 from serinus.controller.observe import Sighting
-from serinus.judge.judge import assess
+from serinus.controller.remarks import expected_share, notes_of, steady_since, with_remarks
+from serinus.judge.judge import assess, learn
 from serinus.judge.running import Running
 from serinus.prometheus.reader import Asks
 from serinus.rollout import names, steps
+from serinus.rollout.decide import Note
 from serinus.rollout.types import Assessment, Canary, CanaryState, Measuring, Observed, RolloutPlan
 from serinus.signals.presets import preset
 from serinus.signals.scope import Scope
@@ -37,6 +39,8 @@ class Judged:
     measuring: Measuring
     running: Mapping[str, Any] | None = None
     """The judge's new sums, None if nothing is new."""
+    notes: tuple[Note, ...] = ()
+    """What came to light at this tick and changes nothing by itself: Events."""
 
     @property
     def is_new(self) -> bool:
@@ -65,6 +69,7 @@ class Judge:
         if canary.weight == 0 or canary.revision != candidate.desired.revision:
             return stored
         running = Running.from_wire(read_running(report))
+        share = expected_share(sighting.observed, canary.revision, stable.revision)
         # While the next step's pods start, the weight of the step before is in force.
         step = canary.step - 1 if canary.state is CanaryState.WAITING else canary.step
         measured = measure(
@@ -78,6 +83,9 @@ class Judge:
             now=now,
             delay=self._delay,
             prometheus=self._prometheus,
+            begins=running == Running(),
+            expected=share,
+            steady_since=steady_since(sighting.observed, canary, stable.revision),
         )
         if measured is None:
             return stored
@@ -88,7 +96,8 @@ def _answer(plan: RolloutPlan, running: Running, measured: Measured, stored: Jud
     """Let the judge weigh a tick; a tick that tells nothing new is not worth a write."""
     for note in measured.notes:
         log.info("tick %s: %s", measured.tick.at.isoformat(), note)
-    after, assessment = assess(plan, running, measured.tick)
+    learnt = learn(plan, running, measured.past) if measured.past else running
+    after, assessment = assess(plan, learnt, measured.tick)
     if measured.consumed and after == running and (running.at is None or measured.tick.at - running.at >= STALE):
         after = replace(running, at=measured.tick.at)
     before = stored.assessment
@@ -96,8 +105,9 @@ def _answer(plan: RolloutPlan, running: Running, measured: Measured, stored: Jud
     is_news = after != running or not same
     return Judged(
         assessment=assessment,
-        measuring=measured.measuring,
+        measuring=with_remarks(measured.measuring, assessment),
         running=after.to_wire() if is_news else None,
+        notes=notes_of(before, assessment),
     )
 
 

@@ -3,22 +3,23 @@
 Knows ticks, signals and the condition ``MetricsAvailable``. Must not know evidence, verdicts or the cluster.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from serinus import contract
-from serinus.errors import BadQuery, BrokenInvariant, MetricsUnavailable, NotSupportedYet
-from serinus.judge.measurements import Measurement, Missing, RateMeasurement, Tick, ValueMeasurement
+from serinus.controller.past import read_past
+from serinus.controller.read_signal import SignalReading, missing, read_signal
+from serinus.errors import MetricsUnavailable
+from serinus.judge.measurements import ExpectedShare, Missing, Tick
 from serinus.prometheus.reader import Asks, Reader
-from serinus.rollout.types import Measuring, RolloutPlan, Signal, SignalKind
+from serinus.rollout.types import Measuring, RolloutPlan
 from serinus.signals import grid
-from serinus.signals.counts import NO_NUMBER, Rates, Targets
 from serinus.signals.presets import Preset
-from serinus.signals.scope import Scope, Side
-from serinus.signals.selectors import parse_selector
+from serinus.signals.scope import Scope
 
+ROUTES_SETTLE = timedelta(seconds=5)
+"""Between a pod's readiness and the last node that routes to it."""
 NO_ADDRESS = "no address of a Prometheus is set: set SERINUS_PROMETHEUS_URL of the operator"
 GAP = "more than 10 minutes passed since the last tick that told something: counting began anew"
 
@@ -32,18 +33,10 @@ class Measured:
     consumed: bool
     """False: Prometheus gave no answer. The tick must not be remembered as the previous one, so that the next block
     reaches back over it and nothing is lost."""
+    past: tuple[Tick, ...] = ()
+    """Stable's ticks of before the attempt, when it begins."""
     notes: tuple[str, ...] = ()
     """What else is worth a line in the log: pods left out of this block, remarks of Prometheus."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Reading:
-    """What was learnt about one signal."""
-
-    measurement: Measurement
-    note: str = ""
-    """Belongs into the condition: it stays true from tick to tick."""
-    left_out: Mapping[str, str]
 
 
 def due_tick(
@@ -75,6 +68,9 @@ def measure(
     now: datetime,
     delay: timedelta,
     prometheus: Asks | None,
+    begins: bool = False,
+    expected: ExpectedShare | None = None,
+    steady_since: datetime | None = None,
 ) -> Measured | None:
     """Measure all signals of the tick that is due.
 
@@ -92,12 +88,13 @@ def measure(
         now: aware datetime.
         delay: the scrape timeout.
         prometheus: None when no address is set.
+        begins: the judge knows nothing of this attempt yet, so stable's past is read for it to learn from.
+        expected: the share of requests that the canary's pods should get now.
+        steady_since: since when no pod of either side came or went; in a block that began before, no share can be
+            expected.
 
     Returns:
         None if no tick is due yet.
-
-    Raises:
-        NotSupportedYet: a signal of a kind that is not built yet.
     """
     due = due_tick(plan, previous, ready_since, now, delay)
     if due is None:
@@ -105,10 +102,24 @@ def measure(
     begin, end = due
     bound = preset.bound_to(scope.model)
 
-    def result(readings: Mapping[str, _Reading], *, consumed: bool, measuring: Measuring, notes: set[str]) -> Measured:
-        measurements = {name: reading.measurement for name, reading in readings.items()}
-        tick = Tick(at=end, step=step, next_weight=next_weight, measurements=measurements)
-        return Measured(tick=tick, measuring=measuring, consumed=consumed, notes=tuple(sorted(notes)))
+    steady = steady_since is not None and begin - delay >= steady_since + ROUTES_SETTLE
+
+    def result(
+        readings: Mapping[str, SignalReading],
+        *,
+        consumed: bool,
+        measuring: Measuring,
+        notes: set[str],
+        past: tuple[Tick, ...] = (),
+    ) -> Measured:
+        tick = Tick(
+            at=end,
+            step=step,
+            next_weight=next_weight,
+            measurements={name: reading.measurement for name, reading in readings.items()},
+            expected=expected if steady else None,
+        )
+        return Measured(tick=tick, measuring=measuring, consumed=consumed, past=past, notes=tuple(sorted(notes)))
 
     if not plan.signals:
         nothing = Measuring(available=None, reason=contract.REASON_NOT_MEASURED, message="the plan has no signals")
@@ -117,117 +128,24 @@ def measure(
         if prometheus is None:
             raise MetricsUnavailable(NO_ADDRESS)
         reader = Reader(prometheus, scope, begin - delay, end - delay)
-        readings = {signal.name: _read(signal, bound, scope, reader) for signal in plan.signals}
+        readings = {signal.name: read_signal(signal, bound, scope, reader) for signal in plan.signals}
+        past = read_past(plan, bound, reader) if begins else ()
     except MetricsUnavailable as error:
-        missing = _missing(contract.REASON_PROMETHEUS_UNAVAILABLE, error.message)
+        nothing_known = missing(contract.REASON_PROMETHEUS_UNAVAILABLE, error.message)
         down = Measuring(available=False, reason=contract.REASON_PROMETHEUS_UNAVAILABLE, message=error.message)
-        return result({each.name: missing for each in plan.signals}, consumed=False, measuring=down, notes=set())
+        return result({each.name: nothing_known for each in plan.signals}, consumed=False, measuring=down, notes=set())
     gap = previous is not None and begin != previous
     left_out = {f"{pod} left out: {why}" for each in readings.values() for pod, why in each.left_out.items()}
-    return result(readings, consumed=True, measuring=_measuring(readings, gap), notes=left_out | reader.remarks)
+    notes = left_out | reader.remarks
+    return result(readings, consumed=True, measuring=_measuring(readings, gap), notes=notes, past=past)
 
 
-def _read(signal: Signal, preset: Preset, scope: Scope, reader: Reader) -> _Reading:
-    try:
-        match signal.kind:
-            case SignalKind.ERRORS:
-                return _read_errors(signal, preset, scope, reader)
-            case SignalKind.LATENCY:
-                return _read_latency(signal, preset, scope, reader)
-            case SignalKind.QUERY:
-                return _read_query(signal, reader)
-            case _:
-                raise NotSupportedYet(f"signal {signal.name}: signals of kind {signal.kind} are not measured yet")
-    except BadQuery as error:
-        return _missing(contract.REASON_BAD_QUERY, error.message)
-
-
-def _read_errors(signal: Signal, preset: Preset, scope: Scope, reader: Reader) -> _Reading:
-    total = preset.errors.total if signal.total is None else (parse_selector(signal.total),)
-    bad = preset.errors.bad if signal.bad is None else (parse_selector(signal.bad),)
-    return _compare(reader.rates(total, bad), scope, preset, total[0].metric, reader.targets)
-
-
-def _read_latency(signal: Signal, preset: Preset, scope: Scope, reader: Reader) -> _Reading:
-    if signal.bound_seconds is None:
-        raise NotSupportedYet(f"signal {signal.name}: Latency without a bound is not measured yet; set its bound")
-    if preset.latency is None:
-        return _missing(contract.REASON_BAD_QUERY, f"the runtime {preset.runtime} has no histogram of durations")
-    rates, edge = reader.slow(preset.latency, signal.bound_seconds)
-    note = edge.note if edge else ""
-    return _compare(rates, scope, preset, preset.latency.buckets[0].metric, reader.targets, note)
-
-
-def _read_query(signal: Signal, reader: Reader) -> _Reading:
-    if signal.query is None:
-        raise BrokenInvariant(f"signal {signal.name} of kind Query has no query")
-    values = reader.values(signal.query)
-    if not values:
-        return _missing(
-            contract.REASON_NO_SERIES,
-            "the query gives nothing for the canary's pods: check the metric's name and that these pods are scraped",
-        )
-    if len(values) > 1:
-        return _missing(
-            contract.REASON_BAD_QUERY,
-            "the query gives several series, but has to give one number: put max(…) or sum(…) around it",
-        )
-    if not math.isfinite(values[0]):
-        return _missing(contract.REASON_NOT_A_NUMBER, f"the query gives {values[0]}, which cannot be compared")
-    return _Reading(measurement=ValueMeasurement(value=values[0]), left_out={})
-
-
-def _compare(rates: Rates, scope: Scope, preset: Preset, metric: str, targets: Targets, note: str = "") -> _Reading:
-    """Split counts by side; a side without any is explained, or has had no request."""
-    sides: dict[Side, Mapping[str, tuple[int, int]]] = {}
-    for side in Side:
-        counted = {pod: counts for pod, counts in rates.by_pod.items() if scope.side_of(pod) is side}
-        left_out = {pod: why for pod, why in rates.left_out.items() if scope.side_of(pod) is side}
-        scraped = {target.pod for target in targets.scraped if scope.side_of(target.pod) is side}
-        if not counted and left_out:
-            return _nothing_countable(side, left_out, rates.left_out)
-        if not counted and not (scraped and rates.by_pod):
-            return _missing(contract.REASON_NO_SERIES, _why_no_series(side, scope, preset, metric, targets))
-        # A scraped pod without the metric, while others have it, has had no request yet.
-        sides[side] = {**dict.fromkeys(sorted(scraped - left_out.keys()), (0, 0)), **counted}
-    measurement = RateMeasurement(canary=sides[Side.CANARY], stable=sides[Side.STABLE])
-    return _Reading(measurement=measurement, note=note, left_out=rates.left_out)
-
-
-def _nothing_countable(side: Side, left_out: Mapping[str, str], all_left_out: Mapping[str, str]) -> _Reading:
-    pod, why = sorted(left_out.items())[0]
-    reason = contract.REASON_NOT_A_NUMBER if why == NO_NUMBER else contract.REASON_NO_BASELINE
-    message = f"no pod of {side} could be counted in this block; {pod}: {why}"
-    return _Reading(measurement=Missing(reason=reason, message=message), left_out=all_left_out)
-
-
-def _why_no_series(side: Side, scope: Scope, preset: Preset, metric: str, targets: Targets) -> str:
-    deployment = scope.canary if side is Side.CANARY else scope.stable
-    pods = f"the pods of {side} ({scope.namespace}/{deployment})"
-    where = f"port {preset.metrics.port}, path {preset.metrics.path}"
-    if not any(scope.side_of(target.pod) is side for target in targets.known):
-        return (
-            f"Prometheus knows no series {metric} of {pods} and does not scrape them: select them in its scrape "
-            f"configuration ({where}), which has to set the labels namespace and pod"
-        )
-    if not any(scope.side_of(target.pod) is side for target in targets.scraped):
-        return f"Prometheus tries to scrape {pods} and fails: check that they serve metrics on {where}"
-    return (
-        f"{pods} are scraped, but export no {metric}: either no request has come yet, "
-        "or the server counts under another name, which the signal's metrics can give"
-    )
-
-
-def _measuring(readings: Mapping[str, _Reading], gap: bool) -> Measuring:
-    missing = {name: each.measurement for name, each in readings.items() if isinstance(each.measurement, Missing)}
+def _measuring(readings: Mapping[str, SignalReading], gap: bool) -> Measuring:
+    silent = {name: each.measurement for name, each in readings.items() if isinstance(each.measurement, Missing)}
     remarks = [f"{name}: {each.note}" for name, each in readings.items() if each.note] + [GAP] * gap
-    if missing:
-        first = next(iter(missing.values()))
-        told = [f"{name}: {each.message}" for name, each in missing.items()]
+    if silent:
+        first = next(iter(silent.values()))
+        told = [f"{name}: {each.message}" for name, each in silent.items()]
         return Measuring(available=False, reason=first.reason, message="; ".join(told + remarks))
     message = "; ".join(["all signals are measured", *remarks])
     return Measuring(available=True, reason=contract.REASON_METRICS_AVAILABLE, message=message)
-
-
-def _missing(reason: str, message: str) -> _Reading:
-    return _Reading(measurement=Missing(reason=reason, message=message), left_out={})

@@ -26,7 +26,7 @@ from serinus.controller.record import Recorder, old_reports
 from serinus.controller.withdraw import end_report, settle_on_stable
 from serinus.errors import Forbidden, Refused, Stall
 from serinus.rollout.conditions import stalled_conditions
-from serinus.rollout.decide import Decision, Note, decide
+from serinus.rollout.decide import Note, decide
 from serinus.rollout.types import Progress
 
 CONFIG_POLL = timedelta(seconds=60)
@@ -96,7 +96,7 @@ class Reconciler:
         if decision.started is not None:
             for report in old_reports(sighting.reports, desired.history_limit):
                 self._cluster.delete(ROLLOUT_REPORT, namespace, report["metadata"]["name"], report["metadata"]["uid"])
-        self._report(body, decision)
+        self._report(body, judged.notes + decision.notes)
         polls = [CONFIG_POLL] if candidate.config_maps else []
         return min([each for each in (decision.requeue_after, *polls) if each is not None], default=None)
 
@@ -115,10 +115,10 @@ class Reconciler:
             settle_on_stable(self._cluster, children, progress)
         return STALLED_POLL
 
-    def _report(self, body: Mapping[str, Any], decision: Decision) -> None:
+    def _report(self, body: Mapping[str, Any], notes: tuple[Note, ...]) -> None:
         """Tell people what happened: Events and a log line on transitions only."""
-        if decision.notes:
-            self._tell(body, decision.notes)
+        if notes:
+            self._tell(body, notes)
 
     def _tell(self, body: Mapping[str, Any], notes: tuple[Note, ...]) -> None:
         place = {"namespace": body["metadata"]["namespace"], "model_deployment": body["metadata"]["name"]}

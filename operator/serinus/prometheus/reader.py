@@ -3,20 +3,25 @@
 Knows which answers belong together. Must not know verdicts, steps or conditions.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Protocol
 
+from serinus.errors import BadQuery
 from serinus.prometheus.answers import Matrix, Vector
 from serinus.signals import queries
 from serinus.signals.counts import (
     Block,
+    Counted,
     Rates,
     Readings,
+    Tallies,
     Targets,
     Walks,
+    by_bucket,
+    by_category,
     complement,
     count,
     counted_targets,
@@ -24,11 +29,13 @@ from serinus.signals.counts import (
     pods_to_walk,
     read_targets,
 )
-from serinus.signals.histogram import Edge, choose_edge, edges_by_pod, split_buckets
+from serinus.signals.histogram import Buckets, Edge, choose_edge, edges_by_pod, shared_buckets, split_buckets
 from serinus.signals.presets import Histogram
-from serinus.signals.samples import Sample, Track, series_key, target_of
-from serinus.signals.scope import Scope
+from serinus.signals.samples import BUCKET_LABEL, Sample, Track, series_key, target_of
+from serinus.signals.scope import Scope, Side
 from serinus.signals.selectors import Selector
+
+MOST_CATEGORIES = 200
 
 
 class Asks(Protocol):
@@ -58,7 +65,7 @@ class Reader:
         self._start = start
         self._end = end
         self._answers: dict[tuple[str, datetime], tuple[Sample, ...]] = {}
-        self._tracks: dict[str, tuple[Track, ...]] = {}
+        self._tracks: dict[tuple[str, datetime], tuple[Track, ...]] = {}
         self.remarks: set[str] = set()
         """What Prometheus remarked about the queries."""
 
@@ -92,11 +99,10 @@ class Reader:
             MetricsUnavailable: no usable answer.
             BadQuery: the bound does not fit the histogram's buckets.
         """
-        selectors = queries.of_pods(histogram.buckets, self._scope)
-        by_pod = edges_by_pod(self._instant(queries.edges_of(selectors), self._end))
-        if not by_pod:
+        edge = self.edge(histogram, bound_seconds)
+        if edge is None:
             return Rates(by_pod={}, left_out={}), None
-        edge = choose_edge(by_pod, bound_seconds, histogram.seconds_per_unit)
+        selectors = queries.of_pods(histogram.buckets, self._scope)
         chosen = queries.buckets_at(selectors, (*edge.labels, *edge.infinite))
         both = self._readings(chosen)
         parts = [
@@ -107,14 +113,121 @@ class Reader:
         counted, block = counted_targets(both), self._block_knowing(both)
         return complement(count(block, total, counted, walks), count(block, good, counted, walks)), edge
 
-    def values(self, query: str) -> tuple[float, ...]:
-        """Return what a user's query gives for the canary at the end of the block, one number per series.
+    def edge(self, histogram: Histogram, bound_seconds: float) -> Edge | None:
+        """Return the bucket's edge that stands for a bound; None where no pod has the histogram.
+
+        Raises:
+            MetricsUnavailable: no usable answer.
+            BadQuery: the bound does not fit the histogram's buckets.
+        """
+        by_pod = self._labels(histogram.buckets)
+        return choose_edge(by_pod, bound_seconds, histogram.seconds_per_unit) if by_pod else None
+
+    def buckets(self, buckets: Iterable[Selector]) -> Buckets | None:
+        """Return the buckets that all pods' histograms share; None where no pod has the histogram.
+
+        Raises:
+            MetricsUnavailable: no usable answer.
+            BadQuery: Prometheus does not understand a selector.
+        """
+        by_pod = self._labels(buckets)
+        return shared_buckets(by_pod) if by_pod else None
+
+    def histogram(self, buckets: Iterable[Selector]) -> tuple[Tallies, Buckets | None]:
+        """Count requests by the buckets that the histograms of both sides' pods share.
+
+        The buckets are None where no pod has the histogram, and without edges where too few are shared; then nothing
+        is counted.
+
+        Raises:
+            MetricsUnavailable: no usable answer.
+            BadQuery: Prometheus does not understand a selector.
+        """
+        buckets = tuple(buckets)
+        shared = self.buckets(buckets)
+        if shared is None or not shared.edges:
+            return Tallies(by_pod={}, left_out={}), shared
+        selectors = queries.of_pods(buckets, self._scope)
+        chosen = queries.buckets_at(selectors, (label for labels in shared.labels for label in labels))
+        index = {label: i for i, labels in enumerate(shared.labels) for label in labels}
+        return by_bucket(self._counted_apart(chosen, BUCKET_LABEL, index, len(shared.labels))), shared
+
+    def categories(self, selector: Selector, label: str) -> tuple[Tallies, tuple[str, ...]]:
+        """Count requests by the values of a label, sorted; those that no pod has now are not among them.
+
+        Raises:
+            MetricsUnavailable: no usable answer.
+            BadQuery: Prometheus does not understand the selector, or the label is no category.
+        """
+        selectors = queries.of_pods((selector,), self._scope)
+        samples = self._instant(queries.newest(selectors), self._end)
+        names = sorted({each.labels.get(label, "") for each in samples})
+        if "" in names:
+            raise BadQuery(
+                f"series of {selector} have no label {label}, which should name the category: check its spelling, or "
+                f'add {label}!="" to the selector'
+            )
+        if len(names) > MOST_CATEGORIES:
+            raise BadQuery(
+                f"label {label} of {selector} has {len(names)} values, and at most {MOST_CATEGORIES} categories can be "
+                "compared: choose a label with fewer, or group them in the server"
+            )
+        index = {name: i for i, name in enumerate(names)}
+        return by_category(self._counted_apart(selectors, label, index, len(names))), tuple(names)
+
+    def values(self, query: str, side: Side = Side.CANARY) -> tuple[float, ...]:
+        """Return what a user's query gives for one side at the end of the block, one number per series.
 
         Raises:
             MetricsUnavailable: no usable answer.
             BadQuery: Prometheus does not understand the query.
         """
-        return tuple(each.value for each in self._instant(queries.canary_query(query, self._scope), self._end))
+        return tuple(each.value for each in self._instant(queries.side_query(query, self._scope, side), self._end))
+
+    def pods_before(self, side: Side, most: int) -> tuple[str, ...]:
+        """Return the first by name of a side's pods that were scraped at the start of the block."""
+        scraped = {target.pod for target in self._block.before.scraped}
+        return tuple(sorted(pod for pod in scraped if self._scope.side_of(pod) is side)[:most])
+
+    def past(
+        self, selectors: Iterable[Selector], pods: Iterable[str], length: timedelta, step: timedelta
+    ) -> tuple[Track, ...]:
+        """Return the values of some pods' counter on a grid before the start of the block.
+
+        Raises:
+            MetricsUnavailable: no usable answer.
+            BadQuery: Prometheus does not understand a selector, or refuses so large an answer.
+        """
+        pods = tuple(pods)
+        if not pods:
+            return ()
+        return self._matrix(queries.past(queries.of_pods(selectors, self._scope), pods, length, step), self._start)
+
+    def past_values(self, query: str, side: Side, length: timedelta, step: timedelta) -> tuple[Track, ...]:
+        """Return what a user's query gave for one side on a grid before the start of the block.
+
+        Raises:
+            MetricsUnavailable: no usable answer.
+            BadQuery: Prometheus does not understand the query, or refuses so large an answer.
+        """
+        return self._matrix(queries.past_query(query, self._scope, side, length, step), self._start)
+
+    def _labels(self, buckets: Iterable[Selector]) -> Mapping[str, frozenset[str]]:
+        return edges_by_pod(self._instant(queries.edges_of(queries.of_pods(buckets, self._scope)), self._end))
+
+    def _counted_apart(
+        self, selectors: tuple[Selector, ...], label: str, index: Mapping[str, int], size: int
+    ) -> list[Counted]:
+        """Count the series of one metric in groups that a label tells apart."""
+        whole = self._readings(selectors)
+        walks = self._walks(selectors, pods_to_walk(self._block, whole))
+        counted, block = counted_targets(whole), self._block_knowing(whole)
+        groups: list[tuple[list[Sample], list[Sample]]] = [([], []) for _ in range(size)]
+        for end, samples in enumerate((whole.before, whole.after)):
+            for each in samples:
+                if (group := index.get(each.labels.get(label, ""))) is not None:
+                    groups[group][end].append(each)
+        return [count(block, Readings(before=before, after=after), counted, walks) for before, after in groups]
 
     @cached_property
     def _block(self) -> Block:
@@ -146,8 +259,8 @@ class Reader:
         if not pods:
             return Walks()
         length = self._end - self._start
-        tracks = [each for query in queries.raw(selectors, pods, length) for each in self._matrix(query)]
-        starts = self._matrix(queries.raw_process_starts(self._scope, pods, length))
+        tracks = [each for query in queries.raw(selectors, pods, length) for each in self._matrix(query, self._end)]
+        starts = self._matrix(queries.raw_process_starts(self._scope, pods, length), self._end)
         return Walks(
             counters={series_key(each.labels): each for each in tracks},
             starts={target_of(each.labels): each for each in starts},
@@ -160,9 +273,9 @@ class Reader:
             self._answers[query, at] = answer.samples
         return self._answers[query, at]
 
-    def _matrix(self, query: str) -> tuple[Track, ...]:
-        if query not in self._tracks:
-            answer = self._prometheus.matrix(query, self._end)
+    def _matrix(self, query: str, at: datetime) -> tuple[Track, ...]:
+        if (query, at) not in self._tracks:
+            answer = self._prometheus.matrix(query, at)
             self.remarks.update(answer.warnings)
-            self._tracks[query] = answer.tracks
-        return self._tracks[query]
+            self._tracks[query, at] = answer.tracks
+        return self._tracks[query, at]

@@ -21,11 +21,13 @@ def parse_pod(pod: Mapping[str, Any], now: datetime) -> PodSeen | None:
     if metadata.get("deletionTimestamp") or status.get("phase") == "Succeeded":
         return None
     containers = list(_container_statuses(status))
+    changed = _condition(status, "Ready").get("lastTransitionTime")
     return PodSeen(
         name=metadata["name"],
         revision=(metadata.get("labels") or {}).get(contract.LABEL_REVISION, ""),
         ready=_condition(status, "Ready").get("status") == "True",
         started=parse_time(metadata["creationTimestamp"]),
+        changed=parse_time(changed) if changed else None,
         restarts=sum(int(each.get("restartCount") or 0) for each in containers),
         fact=_fact(metadata["name"], status, containers, now),
     )

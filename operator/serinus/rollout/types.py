@@ -325,6 +325,8 @@ class PodSeen:
     ready: bool
     started: datetime
     """Creation of the pod object."""
+    changed: datetime | None = None
+    """When it last became ready, or not ready; None before it was either."""
     restarts: int = 0
     fact: Fact | None = None
 

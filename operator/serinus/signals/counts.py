@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import chain
+from itertools import chain, pairwise
 
 from serinus.signals.grid import LOOK_BACK
 from serinus.signals.samples import (
@@ -32,6 +32,7 @@ NO_NUMBER = "its counters are not numbers at or above zero"
 AGE_UNKNOWN = "it was first seen in this block and may be older: counting begins with the next"
 BAD_ABOVE_TOTAL = "it counted more bad requests than requests"
 WITHOUT_TOTAL = "it has no counter of all requests"
+NOT_CUMULATIVE = "a bucket of its histogram counted less than a smaller one"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +119,15 @@ class Rates:
     left_out: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tallies:
+    """Requests of a block by bucket or category."""
+
+    by_pod: Mapping[str, tuple[int, ...]]
+    """One count per bucket, not cumulative; all pods have as many."""
+    left_out: Mapping[str, str]
+
+
 def read_targets(samples: Iterable[Sample]) -> Targets:
     """Read the answer to ``queries.targets``."""
     ups: dict[Target, float] = {}
@@ -147,9 +157,13 @@ def pods_to_walk(block: Block, readings: Readings) -> frozenset[str]:
 
 def counted_targets(*readings: Readings) -> frozenset[Target]:
     """Return the targets to count: one job, the first by name, for each port of a pod that several jobs scrape."""
-    seen = {target_of(each.labels) for one in readings for each in chain(one.before, one.after)}
+    return first_jobs(target_of(each.labels) for one in readings for each in chain(one.before, one.after))
+
+
+def first_jobs(targets: Iterable[Target]) -> frozenset[Target]:
+    """Return one target for each port of a pod: that of the first job by name."""
     first: dict[tuple[str, str], Target] = {}
-    for target in sorted(seen):
+    for target in sorted(set(targets)):
         first.setdefault((target.pod, target.instance), target)
     return frozenset(first.values())
 
@@ -208,6 +222,41 @@ def complement(total: Counted, good: Counted) -> Rates:
     return Rates(
         by_pod={pod: (total.by_pod[pod], n) for pod, n in bad.items() if pod not in left_out}, left_out=left_out
     )
+
+
+def by_bucket(cumulative: Sequence[Counted]) -> Tallies:
+    """Turn the counters of a histogram's buckets, each of all that is at or below its edge, into counts per bucket.
+
+    Args:
+        cumulative: by ascending edge; the last is that of all requests.
+    """
+    left_out = {pod: why for each in reversed(cumulative) for pod, why in each.left_out.items()}
+    by_pod: dict[str, tuple[int, ...]] = {}
+    for pod in sorted({pod for each in cumulative for pod in each.by_pod} - left_out.keys()):
+        row = _steps([each.by_pod.get(pod) for each in cumulative])
+        if row is None:
+            left_out[pod] = WITHOUT_TOTAL if pod not in cumulative[-1].by_pod else NOT_CUMULATIVE
+        else:
+            by_pod[pod] = row
+    return Tallies(by_pod=by_pod, left_out=left_out)
+
+
+def by_category(counted: Sequence[Counted]) -> Tallies:
+    """Put the counters of all categories side by side; a pod without one of them has counted none there."""
+    left_out = {pod: why for each in reversed(counted) for pod, why in each.left_out.items()}
+    pods = sorted({pod for each in counted for pod in each.by_pod} - left_out.keys())
+    return Tallies(by_pod={pod: tuple(each.by_pod.get(pod, 0) for each in counted) for pod in pods}, left_out=left_out)
+
+
+def steps_of(cumulative: Sequence[int]) -> tuple[int, ...] | None:
+    """Return the differences of cumulative counts, None if one is negative."""
+    row = tuple(upper - lower for lower, upper in pairwise((0, *cumulative)))
+    return row if min(row, default=0) >= 0 else None
+
+
+def _steps(cumulative: Sequence[int | None]) -> tuple[int, ...] | None:
+    known = [each for each in cumulative if each is not None]
+    return steps_of(known) if len(known) == len(cumulative) else None
 
 
 def _increment(block: Block, origin: float | None, latest: float, track: Track | None, starts: Track | None) -> int:

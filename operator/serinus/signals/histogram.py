@@ -1,4 +1,4 @@
-"""Choose the bucket of a histogram that tells how many requests were slower than a bound.
+"""Choose the buckets of a histogram that are counted: one that tells how many were slower than a bound, or all.
 
 Knows ``le`` labels as Prometheus and its clients write them. Must not know pods' sides or how samples are fetched.
 """
@@ -11,6 +11,20 @@ from serinus.errors import BadQuery
 from serinus.signals.samples import BUCKET_LABEL, POD_LABEL, Sample
 
 _SAME = 1e-9  # relative: "0.30000000000000004" and "0.3" are one edge
+
+
+LEAST_SHARED = 3
+"""Edges that histograms have to share if they are not the same: fewer would hide most of what differs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Buckets:
+    """The buckets that the histograms of all pods have."""
+
+    edges: tuple[float, ...]
+    """Finite upper edges, ascending, in the metric's unit; empty when too few are shared."""
+    labels: tuple[tuple[str, ...], ...]
+    """Per edge, and last for the bucket of all: all ways in which the servers write it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,14 +63,7 @@ def choose_edge(by_pod: Mapping[str, frozenset[str]], bound_seconds: float, seco
     Raises:
         BadQuery: the bound is above the largest finite edge or below the smallest; the message names it.
     """
-    numbers = {
-        label: number for labels in by_pod.values() for label in labels if (number := _number(label)) is not None
-    }
-    shared = [
-        number
-        for number in sorted({each for each in numbers.values() if math.isfinite(each)})
-        if all(any(_same(numbers[label], number) for label in labels) for labels in by_pod.values())
-    ]
+    numbers, shared = _numbers(by_pod), _shared(by_pod)
     edge = _edge_below(shared, bound_seconds / seconds_per_unit, seconds_per_unit)
     seconds = edge * seconds_per_unit
     exact = _same(seconds, bound_seconds)
@@ -68,6 +75,34 @@ def choose_edge(by_pod: Mapping[str, frozenset[str]], bound_seconds: float, seco
         if exact
         else f"counts requests slower than {seconds:g} s, the next bucket edge below {bound_seconds:g} s",
     )
+
+
+def shared_buckets(by_pod: Mapping[str, frozenset[str]]) -> Buckets:
+    """Return the buckets that the histograms of all pods have; without edges if these are too few to compare.
+
+    Args:
+        by_pod: ``le`` labels per pod, not empty.
+    """
+    numbers, edges = _numbers(by_pod), _shared(by_pod)
+    largest = max(sum(math.isfinite(numbers[label]) for label in labels) for labels in by_pod.values())
+    if len(edges) < min(LEAST_SHARED, largest):
+        edges = []
+    finite = tuple(tuple(sorted(label for label, n in numbers.items() if _same(n, edge))) for edge in edges)
+    infinite = tuple(sorted(label for label, n in numbers.items() if math.isinf(n)))
+    return Buckets(edges=tuple(edges), labels=(*finite, infinite))
+
+
+def _numbers(by_pod: Mapping[str, frozenset[str]]) -> Mapping[str, float]:
+    return {label: number for labels in by_pod.values() for label in labels if (number := _number(label)) is not None}
+
+
+def _shared(by_pod: Mapping[str, frozenset[str]]) -> list[float]:
+    """Return the finite edges that all pods have, ascending; two ways to write one edge are one."""
+    numbers = _numbers(by_pod)
+    finite = sorted({each for each in numbers.values() if math.isfinite(each)})
+    distinct = [each for i, each in enumerate(finite) if i == 0 or not _same(each, finite[i - 1])]
+    found = {pod: [numbers[label] for label in labels if label in numbers] for pod, labels in by_pod.items()}
+    return [each for each in distinct if all(any(_same(has, each) for has in edges) for edges in found.values())]
 
 
 def _edge_below(edges: Sequence[float], bound: float, seconds_per_unit: float) -> float:
@@ -92,6 +127,25 @@ def _edge_below(edges: Sequence[float], bound: float, seconds_per_unit: float) -
     return fitting[-1]
 
 
+def in_buckets(reference: Sequence[int], reference_edges: Sequence[float], edges: Sequence[float]) -> list[int] | None:
+    """Return the counts of a reference in coarser buckets, None if an edge is not one of the reference's.
+
+    Args:
+        reference: counts per bucket, not cumulative; one more than ``reference_edges``.
+        reference_edges: finite upper edges, ascending.
+        edges: the edges that are wanted, ascending.
+    """
+    found: list[int] = []
+    position = 0
+    for edge in edges:
+        at = next((i for i, each in enumerate(reference_edges) if _same(each, edge)), None)
+        if at is None:
+            return None
+        found.append(sum(reference[position : at + 1]))
+        position = at + 1
+    return [*found, sum(reference[position:])]
+
+
 def split_buckets(samples: Sequence[Sample], edge: Edge) -> tuple[tuple[Sample, ...], tuple[Sample, ...]]:
     """Return the samples of the bucket of all requests, and those of the chosen edge."""
     return (
@@ -101,7 +155,7 @@ def split_buckets(samples: Sequence[Sample], edge: Edge) -> tuple[tuple[Sample, 
 
 
 def _same(one: float, other: float) -> bool:
-    return math.isclose(one, other, rel_tol=_SAME)
+    return one == other or math.isclose(one, other, rel_tol=_SAME)
 
 
 def _number(label: str) -> float | None:

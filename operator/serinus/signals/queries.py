@@ -16,16 +16,18 @@ from serinus.signals.selectors import Matcher, Selector, one_of, parse_selector
 
 __all__ = [
     "buckets_at",
-    "canary_query",
     "check_query",
     "edges_of",
     "newest",
     "of_pods",
     "parse_selector",
+    "past",
+    "past_query",
     "raw",
     "raw_process_starts",
     "resets",
     "restarts",
+    "side_query",
     "targets",
     "window_seconds",
 ]
@@ -134,11 +136,29 @@ def _seconds(text: str) -> float:
     return float(text) if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text) else 0.0
 
 
-def canary_query(text: str, scope: Scope) -> str:
-    """Return a user's query with ``$selector`` replaced by the matchers of the canary's pods."""
+def side_query(text: str, scope: Scope, side: Side) -> str:
+    """Return a user's query with ``$selector`` replaced by the matchers of one side's pods."""
     check_query(text)
-    matchers = ",".join(map(str, scope.matchers(Side.CANARY)))
+    matchers = ",".join(map(str, scope.matchers(side)))
     return _PLACEHOLDER.sub(lambda _: matchers, text)
+
+
+def past(selectors: Iterable[Selector], pods: Iterable[str], length: timedelta, step: timedelta) -> str:
+    """Return a query for the newest values of some pods' counter at each multiple of a step in the past.
+
+    Args:
+        selectors: the alternatives of one counter.
+        pods: their names.
+        length: how far back.
+        step: distance of two instants; they lie on its multiples since the epoch, whatever the query's own time.
+    """
+    some = one_of(POD_LABEL, sorted(pods))
+    return f"({newest(each.narrowed(some) for each in selectors)})[{_range(length)}:{_range(step)}]"
+
+
+def past_query(text: str, scope: Scope, side: Side, length: timedelta, step: timedelta) -> str:
+    """Return a query for the values of a user's query for one side at each multiple of a step in the past."""
+    return f"({side_query(text, scope, side)})[{_range(length)}:{_range(step)}]"
 
 
 def _process_start(scope: Scope) -> Selector:

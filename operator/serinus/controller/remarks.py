@@ -1,0 +1,74 @@
+"""What is reported and decides nothing: a canary that gets another share than its pods give, a changed world.
+
+Knows pods and assessments. Must not know Prometheus or how a share is tested.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+
+from serinus import contract
+from serinus.judge.measurements import ExpectedShare
+from serinus.rollout.decide import Note
+from serinus.rollout.types import Assessment, Canary, CanaryState, Measuring, Observed
+
+SHARE_IS_OFF = (
+    "the canary does not get the share of requests that its pods should give (status.assessment.traffic of the "
+    "RolloutReport has the figures): clients that keep connections open stay with the pods they know"
+)
+WORLD_CHANGED = (
+    "{names}: canary and stable both moved away from the training reference and agree with each other: "
+    "the world changed, not the model; retrain, or renew the reference"
+)
+
+
+def expected_share(observed: Observed, canary: str, stable: str) -> ExpectedShare | None:
+    """Return the share of connections that the canary's ready pods get now; None while a side has none.
+
+    Not promised: with split Replicas connections are spread over pods, and some carry more requests than others.
+
+    Args:
+        observed: one look at the cluster.
+        canary: revision.
+        stable: revision.
+    """
+    tried, serving = observed.ready_pods(canary), observed.ready_pods(stable)
+    if not (tried and serving):
+        return None
+    return ExpectedShare(share=tried / (tried + serving), promised=False)
+
+
+def steady_since(observed: Observed, canary: Canary, stable: str) -> datetime | None:
+    """Return since when the pods of both sides are as they are now; None while a step's pods come and go."""
+    if canary.state is not CanaryState.ANALYSING or canary.ready_since is None:
+        return None
+    pods = [pod for pod in observed.pods if pod.revision in (canary.revision, stable)]
+    return max([canary.ready_since, *(pod.changed or pod.started for pod in pods)])
+
+
+def notes_of(before: Assessment | None, after: Assessment) -> tuple[Note, ...]:
+    """Return the Events of what a tick brought to light: once per step for the share, once for a changed world."""
+    notes = []
+    if _is_off(after) and not (before is not None and before.step == after.step and _is_off(before)):
+        because = after.traffic.because if after.traffic is not None and after.traffic.because else SHARE_IS_OFF
+        notes.append(Note(warning=True, reason=contract.REASON_TRAFFIC_SHARE_OFF, message=because))
+    known = set(_changed_worlds(before)) if before is not None else set()
+    if news := [name for name in _changed_worlds(after) if name not in known]:
+        message = WORLD_CHANGED.format(names=", ".join(news))
+        notes.append(Note(warning=True, reason=contract.REASON_WORLD_CHANGED, message=message))
+    return tuple(notes)
+
+
+def with_remarks(measuring: Measuring, assessment: Assessment) -> Measuring:
+    """Return what the condition MetricsAvailable says, with what was reported and decides nothing."""
+    remarks = [SHARE_IS_OFF] if _is_off(assessment) else []
+    if names := _changed_worlds(assessment):
+        remarks.append(WORLD_CHANGED.format(names=", ".join(names)))
+    return replace(measuring, message="; ".join([measuring.message, *remarks])) if remarks else measuring
+
+
+def _is_off(assessment: Assessment) -> bool:
+    return assessment.traffic is not None and assessment.traffic.off
+
+
+def _changed_worlds(assessment: Assessment) -> tuple[str, ...]:
+    return tuple(each.name for each in assessment.signals if each.reason == contract.REASON_WORLD_CHANGED)
