@@ -30,6 +30,10 @@ AGGREGATES = ("max", "min", "sum", "count")
 MILLISECONDS = {"ms": 1, "s": 1000, "m": 60_000}
 
 
+class Unavailable(Exception):
+    """Prometheus is down."""
+
+
 class BadData(Exception):
     """The query is wrong."""
 
@@ -64,9 +68,12 @@ class Tsdb:
 class _Evaluation:
     """One query at one instant: recursive descent, evaluated while it is read."""
 
-    def __init__(self, series: Range, text: str, at: int) -> None:
+    def __init__(self, series: Range, text: str | list[tuple[str, str]], at: int) -> None:
         self.series, self.at = series, at
         self.tokens: list[tuple[str, str]] = []
+        if not isinstance(text, str):
+            self.tokens = list(text)
+            return
         position = 0
         while text[position:].strip():
             match = TOKEN.match(text, position)
@@ -126,9 +133,11 @@ class _Evaluation:
         kind, text = self.tokens[0] if self.tokens else ("end", "")
         if text == "(":
             self.take()
+            inside = list(self.tokens)
             result = self.union()
+            inside = inside[: len(inside) - len(self.tokens)]
             self.take(")")
-            return result
+            return self.subquery(inside) if self.peek() == "[" else result
         if kind == "number":
             return float(self.take())
         following = self.tokens[1][1] if len(self.tokens) > 1 else ""
@@ -137,6 +146,19 @@ class _Evaluation:
         if text in OVER_TIME and following == "(":
             return self.over_time(self.take())
         return self.selector()
+
+    def subquery(self, inside: list[tuple[str, str]]) -> Range:
+        """Evaluate an expression at the multiples of a step since the epoch."""
+        self.take("[")
+        length = self.duration()
+        step = _milliseconds(self.take().removeprefix(":"))
+        self.take("]")
+        found = Range()
+        first = (self.at - length) // step * step + step
+        for at in range(first, self.at + 1, step):
+            for key, v in _Evaluation(self.series, inside, at).union().items():
+                found.setdefault(key, []).append((at, v))
+        return found
 
     def aggregate(self, function: str):
         by: list[str] = []
@@ -198,14 +220,18 @@ class _Evaluation:
         return self.cut(chosen, length, offset, last=False)
 
     def duration(self) -> int:
-        number, unit = re.fullmatch(r"(\d+)(ms|s|m)", self.take()).groups()
-        return int(number) * MILLISECONDS[unit]
+        return _milliseconds(self.take())
 
     def cut(self, chosen: dict[Labels, list[tuple[int, float]]], length: int, offset: int, *, last: bool):
         end = self.at - offset
         inside = {key: [(t, v) for t, v in points if end - length < t <= end] for key, points in chosen.items()}
         kept = {key: points for key, points in inside.items() if points}
         return {key: points[-1][1] for key, points in kept.items()} if last else Range(kept)
+
+
+def _milliseconds(text: str) -> int:
+    number, unit = re.fullmatch(r"(\d+)(ms|s|m)", text).groups()
+    return int(number) * MILLISECONDS[unit]
 
 
 def _unnamed(key: Labels) -> Labels:
@@ -235,6 +261,8 @@ def served(tsdb: Tsdb) -> Iterator[str]:
             try:
                 kind, result = tsdb.query(form["query"][0], float(form["time"][0]))
                 status, answer = 200, {"status": "success", "data": {"resultType": kind, "result": result}}
+            except Unavailable as error:
+                status, answer = 503, {"status": "error", "errorType": "unavailable", "error": str(error)}
             except BadData as error:
                 status, answer = 400, {"status": "error", "errorType": "bad_data", "error": str(error)}
             body = json.dumps(answer).encode()
