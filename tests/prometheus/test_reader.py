@@ -1,6 +1,7 @@
 """Blocks read through the queries: exact against a log of what really happened."""
 
 import itertools
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from serinus.errors import BadQuery
 from serinus.prometheus.reader import Reader
-from serinus.signals.counts import AGE_UNKNOWN
+from serinus.signals.counts import AGE_UNKNOWN, NOT_CUMULATIVE
 from serinus.signals.presets import preset
 from serinus.signals.scope import Scope
 from serinus.signals.selectors import parse_selector
@@ -19,6 +20,8 @@ from support.tsdb import Tsdb
 CANARY, STABLE = "fraud-bcdfghjklm", "fraud-zzxxwwvvtt"
 SCOPE = Scope(namespace="risk", canary=CANARY, stable=STABLE, model="fraud")
 GENERIC = preset("generic").bound_to("fraud")
+CODES = ("200", "404", "500", "503")
+BUCKETS = GENERIC.latency.buckets
 NAMES = (f"{CANARY}-5f7c9d-abcde", f"{CANARY}-5f7c9d-fghij", f"{STABLE}-66b9c-klmno")
 
 
@@ -56,7 +59,10 @@ def pods(draw: st.DrawFn, exports_start: bool = True) -> list[Pod]:
             end = at + draw(st.integers(2, 80))
             times = draw(st.lists(st.floats(at, end), max_size=25))
             statuses = draw(st.lists(st.sampled_from([200, 200, 404, 500, 503]), min_size=25, max_size=25))
-            answered = [Request(at=t, status=s) for t, s in zip(sorted(times), statuses, strict=False)]
+            seconds = draw(st.lists(st.sampled_from([0.05, 0.1, 0.2, 3.0]), min_size=25, max_size=25))
+            answered = [
+                Request(at=t, status=s, seconds=d) for t, s, d in zip(sorted(times), statuses, seconds, strict=False)
+            ]
             lives.append(Process(start=at, end=end, requests=answered))
             at = end + draw(st.integers(2, 20))
         phase, interval = draw(st.integers(0, 9)) / 10, draw(st.sampled_from([2.0, 3.0, 7.0]))
@@ -84,6 +90,86 @@ def test_all_blocks_together_count_what_scrapes_brought_to_light_once(made: list
     for pod in made:
         counts = [block.by_pod.get(pod.name, (0, 0)) for block in blocks]
         assert tuple(map(sum, zip(*counts, strict=True))) == pod.truth(ends[0], ends[-1])
+
+
+@settings(max_examples=60, deadline=None)
+@given(made=pods(), ends=ticks)
+def test_all_blocks_together_fill_the_buckets_and_the_categories_that_were_filled(
+    made: list[Pod], ends: list[float]
+) -> None:
+    asks = InProcess(store(*made))
+    in_buckets, in_categories = Counter[tuple[str, int]](), Counter[tuple[str, str]]()
+    for start, end in itertools.pairwise(ends):
+        reader = Reader(asks, SCOPE, moment(start), moment(end))
+        tallies, shared = reader.histogram(BUCKETS)
+        assert tallies.left_out == {}
+        assert shared is None or shared.edges == (0.1, 0.25)
+        for pod, row in tallies.by_pod.items():
+            in_buckets.update({(pod, i): n for i, n in enumerate(row)})
+        tallies, names = reader.categories(parse_selector("http_requests_total"), "status")
+        assert list(names) == sorted(names)
+        for pod, row in tallies.by_pod.items():
+            in_categories.update({(pod, name): n for name, n in zip(names, row, strict=True)})
+    for pod in made:
+        assert tuple(in_buckets[pod.name, i] for i in range(3)) == pod.in_buckets(ends[0], ends[-1])
+        truth = pod.tally(ends[0], ends[-1], lambda it: CODES.index(str(it.status)), 4)
+        assert tuple(in_categories[pod.name, code] for code in CODES) == truth
+
+
+def histograms(**edges: str) -> Tsdb:
+    """Store a histogram per pod with these edges: in each bucket, one more request in every second."""
+    tsdb = Tsdb()
+    for at in range(-5, 20):
+        for pod, names in edges.items():
+            target = {"pod": pod.replace("_", "-"), "namespace": "risk", "instance": pod, "job": "j"}
+            for i, le in enumerate(names.split()):
+                tsdb.add(moment(at), "score_bucket", (at + 5) * (i + 1), le=le, **target)
+    return tsdb
+
+
+C, S = (name.replace("-", "_") for name in (NAMES[0], NAMES[2]))
+SHARED = {
+    "the same": ({C: "1 2 +Inf", S: "1 2 +Inf"}, (1.0, 2.0), (10, 10, 10)),
+    "written in two ways": ({C: "1 2 +Inf", S: "1.0 2.0 +Inf"}, (1.0, 2.0), (10, 10, 10)),
+    "enough in common": ({C: "1 2 3 +Inf", S: "1 2 2.5 3 +Inf"}, (1.0, 2.0, 3.0), (10, 10, 10, 10)),
+    "too few in common": ({C: "1 2 3 +Inf", S: "1 2 4 +Inf"}, (), None),
+    "none in common": ({C: "1 +Inf", S: "2 +Inf"}, (), None),
+    "one is enough if all have it": ({C: "1 +Inf", S: "1 +Inf"}, (1.0,), (10, 10)),
+    "nobody has it": ({}, None, None),
+}
+
+
+@pytest.mark.parametrize(("edges", "shared", "row"), SHARED.values(), ids=SHARED)
+def test_buckets_that_all_pods_share(
+    edges: dict[str, str], shared: tuple[float, ...] | None, row: tuple[int, ...] | None
+) -> None:
+    reader = Reader(InProcess(histograms(**edges)), SCOPE, moment(0), moment(10))
+    tallies, found = reader.histogram([parse_selector("score_bucket")])
+    assert (found and found.edges) == shared
+    assert tallies.by_pod.get(NAMES[0]) == row
+    assert tallies.left_out == {}
+
+
+def test_a_histogram_whose_buckets_contradict_each_other_is_left_out() -> None:
+    tsdb = histograms(**{C: "1 +Inf", S: "1 +Inf"})
+    for at in range(-5, 20):
+        tsdb.add(moment(at), "score_bucket", (at + 5) * 9, le="0.5", pod=NAMES[0], namespace="risk")
+        tsdb.add(moment(at), "score_bucket", at + 5, le="0.5", pod=NAMES[2], namespace="risk")
+    tallies, _ = Reader(InProcess(tsdb), SCOPE, moment(0), moment(10)).histogram([parse_selector("score_bucket")])
+    assert tallies.left_out == {NAMES[0]: NOT_CUMULATIVE}
+    assert tallies.by_pod == {NAMES[2]: (10, 0, 10)}
+
+
+def test_categories_without_a_name_and_too_many_are_refused() -> None:
+    reader = Reader(InProcess(counters((-5, 10, None), (5, 14, 3))), SCOPE, moment(0), moment(10))
+    with pytest.raises(BadQuery, match="have no label outcome"):
+        reader.categories(parse_selector("http_requests_total"), "outcome")
+    tsdb = Tsdb()
+    for i in range(201):
+        tsdb.add(moment(5), "seen_total", 1, pod=NAMES[0], namespace="risk", user=str(i))
+    reader = Reader(InProcess(tsdb), SCOPE, moment(0), moment(10))
+    with pytest.raises(BadQuery, match="has 201 values, and at most 200"):
+        reader.categories(parse_selector("seen_total"), "user")
 
 
 @settings(max_examples=40, deadline=None)

@@ -10,18 +10,20 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import requests
 
+from serinus.controller.past import read_past
 from serinus.errors import BadQuery, MetricsUnavailable
 from serinus.prometheus.client import Prometheus
 from serinus.prometheus.reader import Reader
+from serinus.rollout.types import RolloutPlan, Signal, SignalAction, SignalKind
 from serinus.signals import queries
 from serinus.signals.presets import preset
-from serinus.signals.scope import Scope
+from serinus.signals.scope import Scope, Side
 from serinus.signals.selectors import parse_selector
 from support import traffic
 from support.traffic import InProcess, Pod, Process, Request
@@ -33,6 +35,23 @@ pytestmark = pytest.mark.skipif(not BINARY, reason="SERINUS_TEST_PROMETHEUS name
 CANARY, STABLE = "fraud-bcdfghjklm", "fraud-zzxxwwvvtt"
 SCOPE = Scope(namespace="risk", canary=CANARY, stable=STABLE, model="fraud")
 GENERIC = preset("generic").bound_to("fraud")
+
+
+def learning(name: str, kind: SignalKind, **more: object) -> Signal:
+    return Signal(name=name, kind=kind, action=SignalAction.ROLLBACK, **more)
+
+
+LEARNING = RolloutPlan(
+    steps=(),
+    interval=timedelta(seconds=5),
+    signals=(
+        learning("errors", SignalKind.ERRORS),
+        learning("slow", SignalKind.LATENCY, bound_seconds=0.2),
+        learning("durations", SignalKind.LATENCY),
+        learning("outcomes", SignalKind.PREDICTION_DRIFT, categories="http_requests_total", label="status"),
+        learning("load", SignalKind.COMPARISON, query="sum(last_over_time(http_requests_total{$selector}[10m]))"),
+    ),
+)
 
 
 @contextmanager
@@ -127,9 +146,20 @@ def test_the_real_one_answers_like_the_small_one(both: tuple[Prometheus, InProce
     told = []
     for asks in both:
         reader = Reader(asks, SCOPE, traffic.moment(start), traffic.moment(end))
-        told.append((reader.rates(GENERIC.errors.total, GENERIC.errors.bad), reader.slow(GENERIC.latency, 0.2)))
-    assert told[0] == told[1]
+        told.append(
+            (
+                reader.rates(GENERIC.errors.total, GENERIC.errors.bad),
+                reader.slow(GENERIC.latency, 0.2),
+                reader.histogram(GENERIC.latency.buckets),
+                reader.categories(parse_selector("http_requests_total"), "status"),
+                reader.values("sum(last_over_time(http_requests_total{$selector}[10m]))", Side.STABLE),
+                read_past(LEARNING, GENERIC, reader),
+            )
+        )
+    assert str(told[0]) == str(told[1])  # as text, because a NaN does not equal itself
     assert told[0][0].by_pod
+    assert len(told[0][5]) >= 6
+    assert {name for tick in told[0][5] for name in tick.measurements} == {each.name for each in LEARNING.signals}
     for query, at in small.asked[known:]:
         if query.endswith("]"):
             assert _by_labels(real.matrix(query, at).tracks) == _by_labels(small.matrix(query, at).tracks), query

@@ -1,7 +1,7 @@
 """What servers really counted, what Prometheus saw of it, and what a count of the latter should be."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -74,14 +74,22 @@ class Pod:
 
     def truth(self, start: float, end: float) -> tuple[int, int]:
         """Return total and bad increments that scrapes after ``start``, until ``end``, brought to light."""
-        total = bad = 0
+        good, bad = self.tally(start, end, lambda request: int(request.status >= 500), 2)
+        return good + bad, bad
+
+    def in_buckets(self, start: float, end: float) -> tuple[int, ...]:
+        """Return the same per bucket of the durations, not cumulative."""
+        edges = [float(edge) for edge in EDGES]
+        return self.tally(start, end, lambda it: next(i for i, edge in enumerate(edges) if it.seconds <= edge), 3)
+
+    def tally(self, start: float, end: float, group: Callable[[Request], int], size: int) -> tuple[int, ...]:
+        found = [0] * size
         for process in self.processes:
             seen = [at for at in self.scrapes if at <= end and process.start <= at < process.end]
             before = process.until(max((at for at in seen if at <= start), default=float("-inf")))
-            after = process.until(max(seen, default=float("-inf")))
-            total += len(after) - len(before)
-            bad += sum(each.status >= 500 for each in after) - sum(each.status >= 500 for each in before)
-        return total, bad
+            for request in process.until(max(seen, default=float("-inf")))[len(before) :]:
+                found[group(request)] += 1
+        return tuple(found)
 
 
 class InProcess:
