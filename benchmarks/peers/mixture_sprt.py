@@ -33,7 +33,7 @@ TAU = 0.01
 def log_ratio(counts: Counts, tau: float = TAU) -> tuple[Floats, Floats]:
     """Return the log mixture likelihood ratio and the difference of rates after each tick, (replicates, ticks) both.
 
-    ``log Lambda = log(V / (V + tau^2)) / 2 + tau^2 d^2 / (2 V (V + tau^2))``, 0 while a variance is unknown.
+    ``log Lambda = log(V / (V + tau^2)) / 2 + tau^2 d^2 / (2 V (V + tau^2))``, 0 while the variance V is unknown.
 
     Args:
         counts: increments, shape (replicates, ticks, 4).
@@ -47,9 +47,14 @@ def log_ratio(counts: Counts, tau: float = TAU) -> tuple[Floats, Floats]:
     pooled = (sums[..., CANARY_BAD] + sums[..., STABLE_BAD]) / (safe_c + safe_s)
     variance = pooled * (1.0 - pooled) * (1.0 / safe_c + 1.0 / safe_s)
     known = both & (variance > 0.0)
-    v, square = np.where(known, variance, 1.0), tau * tau
-    ratio = 0.5 * np.log(v / (v + square)) + square * difference**2 / (2.0 * v * (v + square))
-    return np.where(known, ratio, 0.0), difference
+    return np.where(known, log_mixture(difference, np.where(known, variance, 1.0), tau), 0.0), difference
+
+
+def log_mixture(difference: Floats, variance: Floats, tau: float) -> Floats:
+    """Return log of N(0, tau^2)-mixture over null likelihood of a normal estimate with this variance (> 0)."""
+    square = tau * tau
+    quadratic = square * difference**2 / (2.0 * variance * (variance + square))
+    return np.asarray(0.5 * np.log(variance / (variance + square)) + quadratic)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
