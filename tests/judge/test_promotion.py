@@ -57,7 +57,8 @@ def test_nothing_bad_seen_is_no_proof() -> None:
     assert said.reason == contract.REASON_UNDECIDED
     assert said.because.startswith("errors: safety ")
     assert "of 20 needed; about " in said.because
-    assert said.because.endswith(" more canary requests at no worse rate")
+    assert said.because.endswith(" more canary requests at no worse rate, 3 min at this traffic")
+    assert 100 < said.signals[0].more_requests < 150
 
 
 def test_a_larger_next_weight_needs_more() -> None:

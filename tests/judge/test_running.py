@@ -6,11 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from judge.rollouts import START, errors, latency, plan, play_from, query, rates
-from serinus.errors import BrokenInvariant, NotSupportedYet
+from serinus.errors import BrokenInvariant
 from serinus.judge.judge import assess
 from serinus.judge.measurements import Missing, RateMeasurement, Tick, ValueMeasurement
 from serinus.judge.running import Running
-from serinus.rollout.types import Signal, SignalAction, SignalKind
+from serinus.judge.states import RateState
+from serinus.judge.wire import pack
+from serinus.rollout.types import SignalAction
 
 SIDES = st.dictionaries(
     st.sampled_from(["a", "b"]),
@@ -61,11 +63,15 @@ def test_absence_is_a_fresh_start() -> None:
 @pytest.mark.parametrize(
     "wire",
     [
-        {"version": 2},
-        {"rates": {}},
+        {"version": 1},
+        {"signals": {}},
         Running().to_wire() | {"at": "yesterday"},
-        Running().to_wire() | {"rates": {"errors": {"process": [1]}}},
-        Running().to_wire() | {"values": 7},
+        Running().to_wire() | {"signals": {"errors": ["rate", 1]}},
+        Running().to_wire() | {"signals": {"errors": ["rate", *pack(RateState())[:-1]]}},
+        Running().to_wire() | {"signals": {"errors": ["rate", [], *pack(RateState())[1:]]}},
+        Running().to_wire() | {"signals": {"errors": ["weather"]}},
+        Running().to_wire() | {"signals": 7},
+        Running().to_wire() | {"traffic": [[0.1], "1", None, 0, 0]},
     ],
 )
 def test_garbled_memory_is_not_taken_for_a_fresh_start(wire: dict[str, object]) -> None:
@@ -102,13 +108,7 @@ def test_a_measurement_of_the_wrong_sort_is_our_own_bug() -> None:
         play_from(Running(), plan(query()), [{"gpu": rates((1, 0), (1, 0))}])
 
 
-def test_a_kind_that_is_not_built_is_refused() -> None:
-    drift = Signal(name="drift", kind=SignalKind.PREDICTION_DRIFT, action=SignalAction.HOLD)
-    with pytest.raises(NotSupportedYet, match="drift"):
-        play_from(Running(), plan(drift), [{}])
-
-
-def test_pods_may_come_and_go_and_splitting_them_changes_nothing() -> None:
+def test_pods_may_come_and_go_and_splitting_them_changes_nothing_but_what_their_scatter_tells() -> None:
     one = [{"errors": rates((100, 3), (400, 4))}] * 3
     many = [
         {
@@ -118,4 +118,8 @@ def test_pods_may_come_and_go_and_splitting_them_changes_nothing() -> None:
         }
         for number in range(2, 5)
     ]
-    assert play_from(Running(), plan(errors()), one) == play_from(Running(), plan(errors()), many)
+    (together, _), (apart, _) = (play_from(Running(), plan(errors()), ticks) for ticks in (one, many))
+    left, right = together.signals["errors"], apart.signals["errors"]
+    assert isinstance(left, RateState)
+    assert isinstance(right, RateState)
+    assert left.contest == right.contest

@@ -11,8 +11,6 @@ from serinus.stats import margin_test
 from serinus.stats.counts import Counts
 from serinus.stats.margin_test import History, Proof
 
-MAX_PROOFS = 8
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exposure:
@@ -32,7 +30,16 @@ class Exposure:
         """Return the proof for a weight, or for the next larger one."""
         return next((proof for known, proof in self.proofs if known >= weight), Proof())
 
-    def plus(self, counts: Counts, *, unacceptable: float, next_weight: int, tracked: tuple[int, ...]) -> "Exposure":
+    def plus(
+        self,
+        counts: Counts,
+        *,
+        unacceptable: float,
+        next_weight: int,
+        tracked: tuple[int, ...],
+        most: int,
+        dispersion: float = 1.0,
+    ) -> "Exposure":
         """Add a tick that compares.
 
         Args:
@@ -40,13 +47,20 @@ class Exposure:
             unacceptable: excess at full traffic, a share in (0, 1).
             next_weight: percent that the canary would get next; it gets a proof of its own from here on.
             tracked: weights to keep proofs for from the first tick on, with 100.
+            most: largest number of proofs, at least 2.
+            dispersion: phi of stable's past ticks, at least 1.
         """
         known = dict(self.proofs) or {weight: Proof() for weight in tracked}
         known[next_weight] = self.proof(next_weight)
-        while len(known) > MAX_PROOFS:
+        while len(known) > most:
             del known[min(weight for weight in known if weight not in (next_weight, 100))]
         advanced = tuple(
-            (weight, margin_test.advance(known[weight], counts, self.history, excess_at(unacceptable, weight)))
+            (
+                weight,
+                margin_test.advance(
+                    known[weight], counts, self.history, excess_at(unacceptable, weight), dispersion=dispersion
+                ),
+            )
             for weight in sorted(known)
         )
         return Exposure(history=self.history.plus(counts), proofs=advanced)

@@ -12,36 +12,28 @@ would let a trifle that is certain and a noisy effect that is not roll back toge
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from math import isfinite
 
 from serinus import contract
-from serinus.errors import NotSupportedYet
-from serinus.judge import sentences
-from serinus.judge.course import course_of
-from serinus.judge.measurements import HistogramMeasurement, Measurement, Missing, RateMeasurement, Tick
-from serinus.judge.readings import Heard, Moment, Reading, read_rate, read_value
+from serinus.judge import sentences, traffic
+from serinus.judge.course import Moment, compares, courses_of
+from serinus.judge.kinds import learn_signal, read_signal
+from serinus.judge.measurements import Measurement, Missing, Tick
+from serinus.judge.readings.reading import Heard, Reading
 from serinus.judge.running import RolledBack, Running
-from serinus.judge.states import RateState, ValueState
 from serinus.rollout.types import (
     Assessment,
     RolloutPlan,
     Signal,
     SignalAction,
     SignalEvidence,
-    SignalKind,
-    StepKind,
+    TrafficShare,
     Verdict,
 )
 from serinus.stats.capital import REACHED_TOLERANCE
+from serinus.stats.counts import Counts
 
-RATE_KINDS = frozenset({SignalKind.ERRORS, SignalKind.LATENCY})
-VALUE_KINDS = frozenset({SignalKind.QUERY})
 TICKS_PER_STEP = 2
-
-_WORSE = {
-    SignalKind.ERRORS: contract.REASON_ERRORS_WORSE,
-    SignalKind.LATENCY: contract.REASON_LATENCY_WORSE,
-    SignalKind.QUERY: contract.REASON_QUERY_OUT_OF_BOUNDS,
-}
 _MOST_OBSTACLES = 3
 
 
@@ -57,30 +49,35 @@ def assess(plan: RolloutPlan, running: Running, tick: Tick) -> tuple[Running, As
         tick: measurements of this tick.
 
     Raises:
-        NotSupportedYet: the plan has a signal of a kind that is not built yet.
         BrokenInvariant: a measurement is of the wrong sort for its signal.
     """
     if not plan.signals:
         return running, _nothing_to_prove(plan, tick)
-    readings, after = _read_all(plan, running, tick)
-    after = _counted(readings, running, after, tick)
+    readings = _read_all(plan, running, tick)
+    after = _remembered(plan, readings, running, tick)
     after = _keys(plan, readings, after)
     return after, _assessment(plan, readings, after, tick)
 
 
 def learn(plan: RolloutPlan, running: Running, ticks: Sequence[Tick]) -> Running:
-    """Learn from stable's ticks of before the rollout; a rollout that has begun learns nothing any more."""
-    if running.ticks > 0:
+    """Learn from stable's ticks of before the rollout: base rates, scatter, the usual shape of histograms.
+
+    Nothing of it is evidence. A rollout that has been judged, or has learnt already, is returned as it is.
+
+    Args:
+        plan: frozen at the start of the attempt.
+        running: of an attempt at its start.
+        ticks: in order; what they say of the canary is not looked at.
+    """
+    if running.ticks > 0 or running.learnt > 0 or not ticks:
         return running
-    rates = dict(running.rates)
-    for signal in plan.signals:
-        for tick in ticks:
-            measurement = tick.measurements.get(signal.name)
-            if isinstance(measurement, RateMeasurement):
-                state = rates.get(signal.name, RateState())
-                history = state.exposure.history.plus(measurement.counts)
-                rates[signal.name] = replace(state, exposure=replace(state.exposure, history=history))
-    return replace(running, rates=rates)
+    signals = {}
+    for signal, course in zip(plan.signals, courses_of(plan), strict=True):
+        past = [tick.measurements[signal.name] for tick in ticks if signal.name in tick.measurements]
+        state = learn_signal(signal, course, past)
+        if state is not None:
+            signals[signal.name] = state
+    return replace(running, learnt=len(ticks), signals=signals)
 
 
 def _nothing_to_prove(plan: RolloutPlan, tick: Tick) -> Assessment:
@@ -99,49 +96,43 @@ def _nothing_to_prove(plan: RolloutPlan, tick: Tick) -> Assessment:
     )
 
 
-def _read_all(plan: RolloutPlan, running: Running, tick: Tick) -> tuple[tuple[Reading, ...], Running]:
-    rates, values = dict(running.rates), dict(running.values)
-    in_plan = 0 <= tick.step < len(plan.steps)
+def _read_all(plan: RolloutPlan, running: Running, tick: Tick) -> tuple[Reading, ...]:
     moment = Moment(
         step=tick.step,
-        is_weight_step=in_plan and plan.steps[tick.step].kind is StepKind.WEIGHT,
+        is_weight_step=0 <= tick.step < len(plan.steps) and compares(plan.steps[tick.step]),
         next_weight=min(max(tick.next_weight, 1), 100),
     )
-    readings = []
-    for signal in plan.signals:
-        course, measurement = course_of(plan, signal), _measurement(signal, running.at, tick)
-        if signal.kind in RATE_KINDS:
-            rate, reading = read_rate(signal, course, rates.get(signal.name, RateState()), measurement, moment)
-            if reading.heard is Heard.TOLD:
-                rates[signal.name] = rate
-        elif signal.kind in VALUE_KINDS:
-            value, reading = read_value(signal, course, values.get(signal.name, ValueState()), measurement, moment)
-            if reading.heard is Heard.TOLD:
-                values[signal.name] = value
-        else:
-            raise NotSupportedYet(f"signal {signal.name}: kind {signal.kind} cannot be judged yet; remove it")
-        readings.append(reading)
-    told = any(reading.heard is Heard.TOLD for reading in readings)
-    return tuple(readings), replace(running, rates=rates, values=values) if told else running
+    return tuple(
+        read_signal(signal, course, running.signals.get(signal.name), _measurement(signal, running.at, tick), moment)
+        for signal, course in zip(plan.signals, courses_of(plan), strict=True)
+    )
 
 
 def _measurement(signal: Signal, newest: datetime | None, tick: Tick) -> Measurement:
-    if newest is not None and tick.at <= newest:
+    if _was_judged(newest, tick):
         return Missing(
             reason=contract.REASON_NOT_MEASURED,
             message="this tick was judged before, and no request counts twice; the next tick will tell",
         )
     nothing = Missing(reason=contract.REASON_NOT_MEASURED, message="nothing was measured at this tick")
-    measurement = tick.measurements.get(signal.name, nothing)
-    if isinstance(measurement, HistogramMeasurement) and signal.bound_seconds is not None:
-        return measurement.above(signal.bound_seconds)
-    return measurement
+    return tick.measurements.get(signal.name, nothing)
 
 
-def _counted(readings: tuple[Reading, ...], before: Running, after: Running, tick: Tick) -> Running:
-    if after is before:
-        return before
-    after = replace(after, at=tick.at, ticks=before.ticks + 1)
+def _was_judged(newest: datetime | None, tick: Tick) -> bool:
+    return newest is not None and tick.at <= newest
+
+
+def _remembered(plan: RolloutPlan, readings: tuple[Reading, ...], before: Running, tick: Tick) -> Running:
+    after = before
+    moved = [reading for reading in readings if reading.moved]
+    if moved:
+        states = {reading.signal.name: reading.state for reading in moved}
+        after = replace(before, at=tick.at, ticks=before.ticks + 1, signals={**before.signals, **states})
+    if not _was_judged(before.at, tick):
+        measured = (tick.measurements.get(signal.name) for signal in plan.signals)
+        share = traffic.moved(before.traffic, tick.expected, measured)
+        if share != before.traffic:
+            after = replace(after, at=tick.at, traffic=share)
     if not _compares(readings):
         return after
     earlier = before.ticks_in_step if before.step == tick.step else 0
@@ -168,9 +159,9 @@ def _rolls_back(reading: Reading) -> bool:
 
 
 def _evidence(readings: tuple[Reading, ...]) -> float:
-    """Return the mean of the Rollback signals' e-values: their sum with equal weights."""
-    values = [reading.evidence for reading in readings if _rolls_back(reading)]
-    return sum(values) / len(values) if values else 1.0
+    """Return the sum of the Rollback signals' e-values, weighted by their shares of the rate."""
+    shares = [reading.course.share * reading.evidence for reading in readings if _rolls_back(reading)]
+    return sum(shares) if shares else 1.0
 
 
 def _keys(plan: RolloutPlan, readings: tuple[Reading, ...], after: Running) -> Running:
@@ -183,18 +174,22 @@ def _keys(plan: RolloutPlan, readings: tuple[Reading, ...], after: Running) -> R
     if not accused:
         return after
     leading = max(accused, key=lambda reading: reading.evidence)
-    because = sentences.because_of(leading)
+    because = sentences.accusation(leading)
     peers = sum(1 for each in readings if _rolls_back(each))
     if peers > 1:
         because += "; " + sentences.together(peers, _evidence(readings), threshold)
-    return replace(after, rolled_back=RolledBack(reason=_WORSE[leading.signal.kind], because=because))
+    return replace(after, rolled_back=RolledBack(reason=_charged(leading), because=because))
 
 
 def _fails(reading: Reading, after: Running, plan: RolloutPlan) -> bool:
     """Tell whether both keys have turned for a signal, by what this tick told."""
-    turned = after.turned and reading.weighty if _rolls_back(reading) else reading.convincing
+    turned = after.turned if _rolls_back(reading) else reading.convincing
     confirmed = after.ticks >= plan.confirm_ticks
-    return turned and confirmed and reading.practical and reading.heard is Heard.TOLD
+    return turned and confirmed and reading.accused is not None and reading.moved
+
+
+def _charged(reading: Reading) -> str:
+    return reading.accused.reason if reading.accused else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,7 +208,11 @@ def _assessment(plan: RolloutPlan, readings: tuple[Reading, ...], after: Running
     if ticks_in_step < TICKS_PER_STEP:
         waits.append(f"{ticks_in_step} of {TICKS_PER_STEP} ticks of this step carried a comparison")
     deciding = [each for each in readings if each.signal.action is not SignalAction.OBSERVE]
-    answer = _answer(readings, after, waits)
+    share = traffic.share(after.traffic, 1.0 / plan.false_rollback_rate)
+    misrouted = share is not None and share.off and tick.expected is not None and tick.expected.promised
+    if share is not None and misrouted:
+        waits.append(share.because)
+    answer = _answer(readings, after, waits, share if misrouted else None)
     return Assessment(
         at=tick.at,
         step=tick.step,
@@ -221,7 +220,7 @@ def _assessment(plan: RolloutPlan, readings: tuple[Reading, ...], after: Running
         rollback=after.rolled_back is not None,
         promote=answer.verdict is Verdict.PASS,
         calm=(
-            not (after.rolled_back or silences or restless)
+            not (after.rolled_back or silences or restless or misrouted)
             and ticks_in_step >= TICKS_PER_STEP
             and all(each.modest for each in deciding)
         ),
@@ -231,6 +230,7 @@ def _assessment(plan: RolloutPlan, readings: tuple[Reading, ...], after: Running
         because=answer.because,
         signals=tuple(_signal_evidence(each, _verdict(each, after, plan)) for each in readings),
         ticks_in_step=ticks_in_step,
+        traffic=share,
     )
 
 
@@ -238,11 +238,12 @@ def _silences(readings: tuple[Reading, ...]) -> list[str]:
     """Say which data is missing that a promotion has to see at its tick."""
     gating = _gating(readings)
     quiet = [] if _compares(readings) else list(gating)
-    mute = [each for each in readings if _rolls_back(each) and each.heard is Heard.NOTHING and each not in quiet]
+    dumb = (Heard.NOTHING, Heard.UNUSABLE)
+    mute = [each for each in readings if _rolls_back(each) and each.heard in dumb and each not in quiet]
     return [sentences.obstacle_of_silence(each) for each in (*quiet, *mute)]
 
 
-def _answer(readings: tuple[Reading, ...], after: Running, waits: list[str]) -> _Answer:
+def _answer(readings: tuple[Reading, ...], after: Running, waits: list[str], misrouted: TrafficShare | None) -> _Answer:
     if after.rolled_back:
         return _Answer(verdict=Verdict.FAIL, reason=after.rolled_back.reason, because=after.rolled_back.because)
     if not waits:
@@ -250,9 +251,11 @@ def _answer(readings: tuple[Reading, ...], after: Running, waits: list[str]) -> 
         return _Answer(verdict=Verdict.PASS, reason=contract.REASON_CANARY_PASSES, because=told)
     because = "; ".join(waits[:_MOST_OBSTACLES])
     if all(each.heard is Heard.NOTHING for each in readings):
-        return _Answer(verdict=Verdict.NO_DATA, reason=readings[0].reason, because=because)
-    reasons = {each.reason for each in _gating(readings)}
+        return _Answer(verdict=Verdict.NO_DATA, reason=readings[0].hearing.reason, because=because)
+    reasons = {each.hearing.reason for each in _gating(readings)}
     reason = reasons.pop() if len(reasons) == 1 else ""
+    if not reason and misrouted is not None:
+        reason = contract.REASON_TRAFFIC_SHARE_OFF
     return _Answer(verdict=Verdict.INCONCLUSIVE, reason=reason or contract.REASON_UNDECIDED, because=because)
 
 
@@ -262,32 +265,34 @@ def _verdict(reading: Reading, after: Running, plan: RolloutPlan) -> Verdict:
     if _fails(reading, after, plan):
         return Verdict.FAIL
     passes = reading.heard is Heard.TOLD and reading.calm and reading.proven
-    settled = reading.state.process.ticks >= TICKS_PER_STEP
-    return Verdict.PASS if passes and settled else Verdict.INCONCLUSIVE
+    return Verdict.PASS if passes and reading.ticks >= TICKS_PER_STEP else Verdict.INCONCLUSIVE
 
 
 def _signal_evidence(reading: Reading, verdict: Verdict) -> SignalEvidence:
-    words = {Verdict.FAIL: _WORSE[reading.signal.kind], Verdict.PASS: contract.REASON_CANARY_PASSES}
-    common = SignalEvidence(
+    words = {Verdict.FAIL: _charged(reading), Verdict.PASS: contract.REASON_CANARY_PASSES}
+    reason = words.get(verdict, contract.REASON_UNDECIDED)
+    if verdict is not Verdict.FAIL:
+        reason = reading.hearing.reason or reading.finding or reason
+    counts = reading.counts or Counts()
+    more = reading.more_requests
+    return SignalEvidence(
         name=reading.signal.name,
         kind=reading.signal.kind,
         action=reading.signal.action,
         verdict=verdict,
         evidence=reading.evidence,
         safety=reading.safety,
-        reason=reading.reason or words.get(verdict, contract.REASON_UNDECIDED),
-        because=sentences.because_of(reading),
-    )
-    state = reading.state
-    if isinstance(state, ValueState):
-        return replace(common, value=state.value)
-    overall, counts = state.difference.overall, state.counts
-    return replace(
-        common,
-        effect=overall.estimate,
-        effect_standard_error=overall.standard_error,
+        effect=reading.effect,
+        effect_standard_error=reading.effect_standard_error,
+        dispersion=reading.dispersion,
+        more_requests=None if more is None or not isfinite(more) else more,
+        canary_from_reference=reading.canary_from_reference,
+        stable_from_reference=reading.stable_from_reference,
         canary_total=counts.canary_total,
         canary_bad=counts.canary_bad,
         stable_total=counts.stable_total,
         stable_bad=counts.stable_bad,
+        value=reading.value,
+        reason=reason,
+        because=sentences.because_of(reading),
     )

@@ -62,6 +62,12 @@ class HistogramMeasurement:
         """Return the number of buckets."""
         return len(self.categories) or len(self.edges) + 1
 
+    @property
+    def canary_and_stable(self) -> list[int]:
+        """Return the counts per bucket of all pods together."""
+        rows = (*self.canary.values(), *self.stable.values())
+        return [sum(column) for column in zip(*rows, strict=True)] if rows else [0] * self.size
+
     def above(self, edge: float) -> RateMeasurement:
         """Return the requests, and as bad ones those above one of the edges."""
         first = self.edges.index(edge) + 1

@@ -1,22 +1,22 @@
 """What the judge remembers of a rollout, as plain JSON. Written once per tick that told something."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import cast
+from types import MappingProxyType
+from typing import Any, cast
 
 from serinus.errors import BrokenInvariant
-from serinus.judge.exposure import Exposure
-from serinus.judge.states import Process, RateState, ValueState
-from serinus.stats.breaches import BreachShare
-from serinus.stats.capital import Capital
-from serinus.stats.counts import Counts
-from serinus.stats.margin_test import History, Proof
-from serinus.stats.risk_difference import Excess, RiskDifference
+from serinus.judge.states import DriftState, LatencyState, PairState, RateState, SignalState, ValueState
+from serinus.judge.wire import pack, unpack
+from serinus.stats.traffic_share import TrafficShareState
 
-WIRE_VERSION = 1
+WIRE_VERSION = 2
 
-Numbers = Sequence[float]
+_SORTS: Mapping[str, type[SignalState]] = MappingProxyType(
+    {"rate": RateState, "latency": LatencyState, "drift": DriftState, "value": ValueState, "pair": PairState}
+)
+_NAMES = {sort: name for name, sort in _SORTS.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,9 @@ class Running:
     at: datetime | None = None
     """Newest tick that told something."""
     ticks: int = 0
-    """Ticks that told something."""
+    """Ticks that told something about a signal."""
+    learnt: int = 0
+    """Ticks from before the rollout that were learnt from."""
     step: int = -1
     """Step of the newest tick that carried a comparison."""
     ticks_in_step: int = 0
@@ -42,24 +44,27 @@ class Running:
     turned: bool = False
     """The evidence key has turned."""
     rolled_back: RolledBack | None = None
-    rates: Mapping[str, RateState] = field(default_factory=dict)
-    values: Mapping[str, ValueState] = field(default_factory=dict)
+    signals: Mapping[str, SignalState] = field(default_factory=dict)
+    traffic: TrafficShareState | None = None
 
     def to_wire(self) -> dict[str, object]:
         """Return plain JSON values; ``from_wire`` gives back an equal state."""
         wire: dict[str, object] = {
             "version": WIRE_VERSION,
             "ticks": self.ticks,
+            "learnt": self.learnt,
             "step": self.step,
             "ticksInStep": self.ticks_in_step,
             "turned": self.turned,
-            "rates": {name: _rate_to_wire(state) for name, state in self.rates.items()},
-            "values": {name: _value_to_wire(state) for name, state in self.values.items()},
+            "signals": {name: [_NAMES[type(state)], *pack(state)] for name, state in self.signals.items()},
         }
-        if self.at:  # absent, not null: a merge patch would read null as "remove"
+        # What there is not is absent, not null: a merge patch would read null as "remove".
+        if self.at:
             wire["at"] = self.at.astimezone(UTC).isoformat()
         if self.rolled_back:
             wire["rolledBack"] = {"reason": self.rolled_back.reason, "because": self.rolled_back.because}
+        if self.traffic:
+            wire["traffic"] = pack(self.traffic)
         return wire
 
     @staticmethod
@@ -82,91 +87,16 @@ def _running(wire: Mapping[str, object]) -> Running:
         raise ValueError(f"version {wire['version']}")
     at = wire.get("at")
     back = cast("Mapping[str, str] | None", wire.get("rolledBack"))
-    rates = cast("Mapping[str, Mapping[str, Numbers]]", wire["rates"])
-    values = cast("Mapping[str, Mapping[str, Numbers]]", wire["values"])
+    signals = cast("Mapping[str, list[Any]]", wire["signals"])
+    traffic = wire.get("traffic")
     return Running(
         at=datetime.fromisoformat(cast("str", at)).astimezone(UTC) if at is not None else None,
         ticks=int(cast("int", wire["ticks"])),
+        learnt=int(cast("int", wire["learnt"])),
         step=int(cast("int", wire["step"])),
         ticks_in_step=int(cast("int", wire["ticksInStep"])),
         turned=bool(wire["turned"]),
         rolled_back=RolledBack(reason=back["reason"], because=back["because"]) if back else None,
-        rates={name: _rate(each) for name, each in rates.items()},
-        values={name: _value(each) for name, each in values.items()},
-    )
-
-
-def _process_to_wire(process: Process) -> list[float]:
-    return [process.ticks, process.started_step, process.peak, process.capital.cash, *process.capital.parts]
-
-
-def _process(wire: Numbers) -> Process:
-    ticks, started_step, peak, cash, *parts = wire
-    capital = Capital(parts=tuple(map(float, parts)), cash=float(cash))
-    return Process(capital=capital, ticks=int(ticks), started_step=int(started_step), peak=float(peak))
-
-
-def _rate_to_wire(state: RateState) -> dict[str, object]:
-    counts, history = state.counts, state.exposure.history
-    return {
-        "process": _process_to_wire(state.process),
-        "overall": _excess_to_wire(state.difference.overall),
-        "recent": _excess_to_wire(state.difference.recent),
-        "history": [history.total, history.bad],
-        "proofs": [[weight, proof.cash, *proof.parts] for weight, proof in state.exposure.proofs],
-        "counts": [counts.canary_total, counts.canary_bad, counts.stable_total, counts.stable_bad],
-    }
-
-
-def _rate(wire: Mapping[str, Numbers]) -> RateState:
-    canary_total, canary_bad, stable_total, stable_bad = (int(each) for each in wire["counts"])
-    total, bad = (float(each) for each in wire["history"])
-    return RateState(
-        process=_process(wire["process"]),
-        difference=RiskDifference(overall=_excess(wire["overall"]), recent=_excess(wire["recent"])),
-        exposure=Exposure(
-            history=History(total=total, bad=bad),
-            proofs=tuple(_proof(each) for each in cast("Sequence[Numbers]", wire["proofs"])),
-        ),
-        counts=Counts(
-            canary_total=canary_total, canary_bad=canary_bad, stable_total=stable_total, stable_bad=stable_bad
-        ),
-    )
-
-
-def _proof(wire: Numbers) -> tuple[int, Proof]:
-    weight, cash, *parts = wire
-    return int(weight), Proof(parts=tuple(map(float, parts)), cash=float(cash))
-
-
-def _excess_to_wire(excess: Excess) -> list[float]:
-    return [excess.weight, excess.difference, excess.sparse, excess.crossed]
-
-
-def _excess(wire: Numbers) -> Excess:
-    weight, difference, sparse, crossed = (float(each) for each in wire)
-    return Excess(weight=weight, difference=difference, sparse=sparse, crossed=crossed)
-
-
-def _value_to_wire(state: ValueState) -> dict[str, object]:
-    share = state.share
-    newest = [] if state.value is None else [state.value]
-    return {
-        "process": _process_to_wire(state.process),
-        "share": [share.ticks, share.breaches, share.recent_ticks, share.recent_breaches],
-        "value": newest,
-    }
-
-
-def _value(wire: Mapping[str, Numbers]) -> ValueState:
-    ticks, breaches, recent_ticks, recent_breaches = wire["share"]
-    return ValueState(
-        process=_process(wire["process"]),
-        share=BreachShare(
-            ticks=int(ticks),
-            breaches=int(breaches),
-            recent_ticks=float(recent_ticks),
-            recent_breaches=float(recent_breaches),
-        ),
-        value=float(wire["value"][0]) if wire["value"] else None,
+        signals={name: unpack(_SORTS[state[0]], state[1:]) for name, state in signals.items()},
+        traffic=None if traffic is None else unpack(TrafficShareState, traffic),
     )

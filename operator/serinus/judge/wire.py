@@ -1,0 +1,119 @@
+"""Frozen dataclasses of numbers as plain JSON lists, in the order of their fields, and back.
+
+What is written is short, so floats are rounded to ten digits; money on bets is not, or a process that stands exactly
+at its threshold would fall below. Knows no field by name: whoever changes a dataclass that is remembered raises
+``running.WIRE_VERSION``.
+"""
+
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+
+from serinus.stats.capital import Capital
+
+DIGITS = 10
+
+T = TypeVar("T")
+_Turn = Callable[[Any], Any]
+
+
+def pack(value: object) -> list[Any]:
+    """Return a dataclass as nested lists of numbers, strings, booleans and nulls."""
+    sort: Any = type(value)
+    return cast("list[Any]", _packer(sort)(value))
+
+
+def unpack(sort: type[T], wire: object) -> T:
+    """Return the dataclass that ``pack`` wrote; equal to the packed one but for the rounding.
+
+    Raises:
+        ValueError: the lists are of another shape.
+        TypeError: the values are of another sort.
+    """
+    hint: Any = sort
+    return cast("T", _unpacker(hint)(wire))
+
+
+def as_remembered(value: T) -> T:
+    """Return a dataclass as it will be read back, so that what is said of it is the same before and after."""
+    return unpack(type(value), pack(value))
+
+
+@cache
+def _packer(hint: Any, exact: bool = False) -> _Turn:
+    if hint is float:
+        return float if exact else _rounded
+    if hint in (int, str, bool):
+        return _same
+    if is_dataclass(hint):
+        exact = exact or hint is Capital
+        hints = get_type_hints(hint)
+        turns = [(each.name, _packer(hints[each.name], exact)) for each in fields(hint)]
+        return lambda value: [turn(getattr(value, name)) for name, turn in turns]
+    if (inner := _optional(hint)) is not None:
+        turn = _packer(inner, exact)
+        return lambda value: None if value is None else turn(value)
+    members = get_args(hint)
+    if members[1:] == (...,):
+        each = _packer(members[0], exact)
+        return lambda value: [each(member) for member in value]
+    all_turns = [_packer(member, exact) for member in members]
+    return lambda value: [turn(member) for turn, member in zip(all_turns, value, strict=True)]
+
+
+@cache
+def _unpacker(hint: Any) -> _Turn:
+    if hint in (float, int, str, bool):
+        return _checked(hint)
+    if is_dataclass(hint):
+        sort = cast("Callable[..., Any]", hint)
+        hints = get_type_hints(hint)
+        names = [each.name for each in fields(hint)]
+        turns = [_unpacker(hints[name]) for name in names]
+        return lambda wire: sort(
+            **{name: turn(each) for name, turn, each in zip(names, turns, _listed(wire), strict=True)}
+        )
+    if (inner := _optional(hint)) is not None:
+        turn = _unpacker(inner)
+        return lambda wire: None if wire is None else turn(wire)
+    members = get_args(hint)
+    if members[1:] == (...,):
+        each = _unpacker(members[0])
+        return lambda wire: tuple(each(member) for member in _listed(wire))
+    all_turns = [_unpacker(member) for member in members]
+    return lambda wire: tuple(turn(member) for turn, member in zip(all_turns, _listed(wire), strict=True))
+
+
+def _optional(hint: Any) -> Any:
+    if get_origin(hint) not in (Union, UnionType):
+        return None
+    (inner,) = (each for each in get_args(hint) if each is not NoneType)
+    return inner
+
+
+def _checked(sort: type) -> _Turn:
+    # JSON knows one sort of number, and writers drop ".0".
+    wanted = (int, float) if sort in (int, float) else (sort,)
+
+    def turn(wire: Any) -> Any:
+        if not isinstance(wire, wanted) or isinstance(wire, bool) != (sort is bool):
+            raise TypeError(f"{wire!r} is no {sort.__name__}")
+        return sort(wire)
+
+    return turn
+
+
+def _listed(wire: Any) -> list[Any]:
+    if not isinstance(wire, list | tuple):
+        raise TypeError(f"{wire!r} is no list")
+    return list(wire)
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.{DIGITS}g}")
+
+
+def _same(value: Any) -> Any:
+    return value
