@@ -93,7 +93,7 @@ class TestLindonMalek:
 class TestMixtureSprt:
     @pytest.mark.parametrize(("s", "v", "rho", "expected"), [(10.0, 100.0, 12.60056, -0.6510052)])
     def test_is_the_two_sided_normal_mixture_of_confseq(self, s, v, rho, expected):
-        # gostevehoward/confseq, uniform_boundaries_unittest.cpp; a sum s of variance v is an estimate s/v of variance 1/v.
+        # gostevehoward/confseq, uniform_boundaries_unittest.cpp: s of variance v estimates s/v with variance 1/v.
         found = log_mixture(np.array(s / v), np.array(1.0 / v), rho**-0.5)
         assert float(found) == pytest.approx(expected, abs=1e-6)
 
