@@ -28,6 +28,7 @@ MODELS = "/models"
 REQUESTS = "requests.jsonl"
 CHANGED_REQUESTS = "changed.jsonl"
 PROFILE = "profile.json"
+DIGITS_SOURCES = ("digits_metrics.py", "digits_runtime.py")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +70,7 @@ def digits_image(name: str = "digits:demo") -> Image:
     return _build(
         name,
         CONSTRAINTS / "demo-mlserver.txt",
-        {MODELS: trained_models(), "/app/digits_runtime.py": DEMO / "model" / "digits_runtime.py"},
+        {MODELS: trained_models(), **{f"/app/{name}": DEMO / "model" / name for name in DIGITS_SOURCES}},
         ("python3", "-m", "mlserver.cli.main", "start"),
         {**ONE_THREAD, "PYTHONPATH": "/app"},
     )

@@ -1,25 +1,15 @@
 """Serve a scikit-learn model that reads handwritten digits, name them in words, and count what it sees and says.
 
 Runs inside MLServer, in the demo's pods. The answer's headers ``x-pod`` and ``x-revision`` tell a client which pod
-answered; they come from the downward API. The two metrics are in Prometheus' default registry, which MLServer's own
-endpoint shows as long as it runs without parallel workers; ``mlserver.register`` would give a histogram for latencies.
+answered; they come from the downward API.
 """
 
-import json
 import os
-from pathlib import Path
 
+from digits_metrics import INK, PREDICTIONS
 from mlserver.codecs import NumpyRequestCodec, StringCodec
 from mlserver.types import InferenceRequest, InferenceResponse, Parameters
 from mlserver_sklearn import SKLearnModel
-from prometheus_client import Counter, Histogram
-
-# What training left beside the models: with its edges, what is served can be compared with what was learnt from.
-PROFILE = json.loads(Path("/models/profile.json").read_text())
-PREDICTIONS = Counter("digits_predictions", "Predictions by the digit that was read.", ["digit"])
-INK = Histogram(
-    "digits_ink", "Mean grey value of each image, from 0 to 16.", buckets=PROFILE["features"]["ink"]["edges"]
-)
 
 
 class Digits(SKLearnModel):
