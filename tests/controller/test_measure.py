@@ -1,5 +1,6 @@
 """Ticks measured through the real adapter over HTTP, from a stored log of what happened."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -8,15 +9,23 @@ import pytest
 
 from serinus import contract
 from serinus.controller.measure import GAP, NO_ADDRESS, Measured, due_tick, measure
-from serinus.errors import MetricsUnavailable
-from serinus.judge.measurements import Missing, RateMeasurement, ValueMeasurement
-from serinus.prometheus.answers import Vector
+from serinus.errors import BadQuery, MetricsUnavailable
+from serinus.judge.measurements import (
+    ExpectedShare,
+    HistogramMeasurement,
+    Measurement,
+    Missing,
+    PairMeasurement,
+    RateMeasurement,
+    ValueMeasurement,
+)
+from serinus.prometheus.answers import Matrix, Vector
 from serinus.prometheus.client import Prometheus
-from serinus.rollout.types import RolloutPlan, Signal, SignalAction, SignalKind, Step, StepKind
+from serinus.rollout.types import Reference, RolloutPlan, Signal, SignalAction, SignalKind, Step, StepKind
 from serinus.signals.presets import preset
 from serinus.signals.scope import Scope
 from support.traffic import InProcess, Pod, Process, Request, moment
-from support.tsdb import Tsdb, served
+from support.tsdb import Range, Tsdb, served
 
 C1, C2 = "fraud-bcdfghjklm-5f7c9d-abcde", "fraud-bcdfghjklm-5f7c9d-fghij"
 S1 = "fraud-zzxxwwvvtt-66b9c-klmno"
@@ -69,6 +78,7 @@ def ask(
         now=moment(now),
         delay=DELAY,
         prometheus=prometheus,
+        **more,
     )
 
 
@@ -310,3 +320,163 @@ def test_no_signals_no_questions() -> None:
     assert found.tick.measurements == {}
     assert (found.measuring.available, found.measuring.reason) == (None, contract.REASON_NOT_MEASURED)
     assert found.consumed
+
+
+def score_store(until: int = 40, *, canary_edges: str = "1 2 +Inf", stable_edges: str = "1 2 +Inf") -> Tsdb:
+    """Store a histogram of scores and a counter of outcomes: the canary says 2 a second, stable 3."""
+    tsdb = store(CANARY, STABLE)
+    for at in range(-200, until):
+        for name, factor, edges in ((C1, 2, canary_edges), (S1, 3, stable_edges)):
+            labels = {"pod": name, "namespace": "risk", "instance": f"{name}:8080", "job": "pods"}
+            for i, le in enumerate(edges.split()):
+                tsdb.add(moment(at), "score_bucket", (at + 200) * factor * (i + 1), le=le, **labels)
+            tsdb.add(moment(at), "outcome_total", (at + 200) * factor, outcome="yes", **labels)
+            if name == C1 and at >= 20:
+                tsdb.add(moment(at), "outcome_total", at - 20, outcome="maybe", **labels)
+            tsdb.add(moment(at), "size", factor * 1.5, shard="0", **labels)
+    return tsdb
+
+
+DRIFT = Signal(
+    name="score", kind=SignalKind.PREDICTION_DRIFT, action=SignalAction.HOLD, margin=0.1, buckets="score_bucket"
+)
+OUTCOMES = replace(DRIFT, name="outcomes", buckets=None, categories="outcome_total", label="outcome")
+SIZE = Signal(
+    name="size", kind=SignalKind.COMPARISON, action=SignalAction.HOLD, margin=0.1, query="max(size{$selector})"
+)
+REFERENCE = Reference(counts=(7, 2, 1), edges=(1.0, 2.0))
+TRAINED = Reference(counts=(90, 10), categories=("no", "yes"))
+
+KINDS = {
+    "client errors": (
+        replace(ERRORS, kind=SignalKind.CLIENT_ERRORS),
+        RateMeasurement(canary={C1: (100, 0)}, stable={S1: (100, 0)}),
+    ),
+    "implausible": (
+        replace(ERRORS, kind=SignalKind.IMPLAUSIBLE, total="outcome_total", bad='outcome_total{outcome="maybe"}'),
+        RateMeasurement(canary={C1: (25, 5)}, stable={S1: (30, 0)}),
+    ),
+    "accuracy": (
+        replace(ERRORS, kind=SignalKind.ACCURACY, total="outcome_total", bad='outcome_total{outcome="yes"}'),
+        RateMeasurement(canary={C1: (25, 20)}, stable={S1: (30, 30)}),
+    ),
+    "the whole latency of a preset": (
+        replace(SLOW, bound_seconds=None),
+        HistogramMeasurement(canary={C1: (100, 0, 0)}, stable={S1: (100, 0, 0)}, edges=(0.1, 0.25)),
+    ),
+    "the whole latency of an own histogram": (
+        replace(SLOW, bound_seconds=None, buckets="score_bucket"),
+        HistogramMeasurement(canary={C1: (20, 20, 20)}, stable={S1: (30, 30, 30)}, edges=(1.0, 2.0)),
+    ),
+    "a bound of an own histogram": (
+        replace(SLOW, bound_seconds=1.0, buckets="score_bucket"),
+        RateMeasurement(canary={C1: (60, 40)}, stable={S1: (90, 60)}),
+    ),
+    "drift": (
+        DRIFT,
+        HistogramMeasurement(canary={C1: (20, 20, 20)}, stable={S1: (30, 30, 30)}, edges=(1.0, 2.0)),
+    ),
+    "drift of a feature from a reference": (
+        replace(DRIFT, kind=SignalKind.FEATURE_DRIFT, feature="age", reference=REFERENCE),
+        HistogramMeasurement(
+            canary={C1: (20, 20, 20)}, stable={S1: (30, 30, 30)}, edges=(1.0, 2.0), reference=(7, 2, 1)
+        ),
+    ),
+    "categories": (
+        OUTCOMES,
+        HistogramMeasurement(canary={C1: (5, 20)}, stable={S1: (0, 30)}, categories=("maybe", "yes")),
+    ),
+    "categories from a reference": (
+        replace(OUTCOMES, reference=TRAINED),
+        HistogramMeasurement(
+            canary={C1: (5, 0, 20)},
+            stable={S1: (0, 0, 30)},
+            categories=("maybe", "no", "yes"),
+            reference=(0, 90, 10),
+        ),
+    ),
+    "a comparison": (SIZE, PairMeasurement(canary=3.0, stable=4.5)),
+}
+
+
+@pytest.mark.parametrize(("signal", "expected"), KINDS.values(), ids=KINDS)
+def test_every_kind_of_signal(signal: Signal, expected: Measurement) -> None:
+    found = measured(InProcess(score_store()), signal, now=30, previous=20)
+    assert found.tick.measurements == {signal.name: expected}
+    assert found.measuring.available is True
+
+
+def test_histograms_that_do_not_fit() -> None:
+    apart = missing(DRIFT, tsdb=score_store(stable_edges="3 4 +Inf"))
+    assert (apart.reason, "too few buckets in common" in apart.message) == (contract.REASON_BUCKET_MISMATCH, True)
+    other = missing(replace(DRIFT, reference=replace(REFERENCE, edges=(1.0, 5.0))), tsdb=score_store())
+    assert (other.reason, "than the training reference" in other.message) == (contract.REASON_BUCKET_MISMATCH, True)
+
+
+def test_histograms_that_nobody_exports() -> None:
+    for signal in (DRIFT, OUTCOMES):
+        assert missing(signal, CANARY, STABLE).reason == contract.REASON_NO_SERIES
+
+
+def test_a_runtime_without_the_counters() -> None:
+    signal = replace(ERRORS, kind=SignalKind.IMPLAUSIBLE)
+    found = missing(signal, CANARY, STABLE)
+    assert (found.reason, "give the signal its own metrics" in found.message) == (contract.REASON_BAD_QUERY, True)
+
+
+def test_a_comparison_needs_both_sides() -> None:
+    tsdb = score_store()
+    tsdb.series = Range({key: points for key, points in tsdb.series.items() if dict(key).get("pod") != S1})
+    assert "gives nothing for stable's pods" in missing(SIZE, tsdb=tsdb).message
+
+
+def test_the_past_of_stable_is_read_when_the_judge_knows_nothing() -> None:
+    asks = InProcess(score_store(until=20))
+    signals = (ERRORS, SLOW, replace(SLOW, name="whole", bound_seconds=None), DRIFT, OUTCOMES, SIZE)
+    assert measured(asks, *signals, now=12).past == ()
+    past = measured(asks, *signals, now=12, begins=True).past
+    # The first block begins at the sample time -5; stable has been scraped since -59, scores since -200.
+    assert [tick.at for tick in past] == [moment(at) for at in range(-200, -9, 10)]
+    newest = past[-1].measurements
+    assert newest["errors"] == RateMeasurement(canary={}, stable={S1: (100, 0)})
+    assert newest["slow"] == RateMeasurement(canary={}, stable={S1: (100, 0)})
+    assert newest["whole"] == HistogramMeasurement(canary={}, stable={S1: (100, 0, 0)}, edges=(0.1, 0.25))
+    assert newest["score"] == HistogramMeasurement(canary={}, stable={S1: (30, 30, 30)}, edges=(1.0, 2.0))
+    assert newest["outcomes"] == HistogramMeasurement(canary={}, stable={S1: (30,)}, categories=("yes",))
+    assert newest["size"].stable == 4.5
+    assert math.isnan(newest["size"].canary)
+    assert sum("errors" in tick.measurements for tick in past) == 4
+
+
+def test_the_past_is_not_asked_of_a_prometheus_that_is_down() -> None:
+    down = measured(Down(), ERRORS, now=12, begins=True)
+    assert (down.consumed, down.past) == (False, ())
+
+
+class Refusing(InProcess):
+    """Refuses subqueries, as Prometheus does when they would load too many samples."""
+
+    def matrix(self, query: str, at: datetime) -> Matrix:
+        if query.startswith("("):
+            raise BadQuery("query processing would load too many samples into memory")
+        return super().matrix(query, at)
+
+
+def test_a_past_that_is_refused_is_done_without() -> None:
+    found = measured(Refusing(store(CANARY, STABLE)), ERRORS, now=12, begins=True)
+    assert (found.consumed, found.past) == (True, ())
+    assert isinstance(found.tick.measurements["errors"], RateMeasurement)
+    assert any("nothing is learnt from before the rollout" in note for note in found.notes)
+
+
+SHARE = ExpectedShare(share=0.2, promised=False)
+
+
+@pytest.mark.parametrize(("steady_since", "expected"), [(10, SHARE), (10.1, None), (19, None), (None, None)])
+def test_a_share_is_expected_of_blocks_in_which_no_pod_came(
+    steady_since: float | None, expected: ExpectedShare | None
+) -> None:
+    # The block's first sample lies at 15, and routes have 5 seconds to settle.
+    since = None if steady_since is None else moment(steady_since)
+    found = measured(InProcess(store(CANARY, STABLE)), ERRORS, now=30, previous=20, expected=SHARE, steady_since=since)
+    assert found.tick.expected == expected

@@ -1,7 +1,7 @@
 import pytest
 
 from serinus.errors import BadQuery
-from serinus.signals.histogram import choose_edge, edges_by_pod, split_buckets
+from serinus.signals.histogram import choose_edge, edges_by_pod, in_buckets, split_buckets
 from serinus.signals.samples import Sample
 
 USUAL = frozenset({"0.1", "0.25", "0.5", "+Inf"})
@@ -72,3 +72,18 @@ def test_edges_per_pod_ignore_what_is_no_edge() -> None:
 def test_samples_are_split_by_bucket() -> None:
     samples = tuple(Sample(labels={"le": le}, value=1) for le in ("0.25", "+Inf", "0.1"))
     assert split_buckets(samples, chosen(0.25, USUAL)) == ((samples[1],), (samples[0],))
+
+
+COARSER = {
+    "the same": ((1.0, 2.0), [7, 2, 1]),
+    "every second edge": ((2.0,), [9, 1]),
+    "one edge": ((1.0,), [7, 3]),
+    "written otherwise": ((1.0 + 1e-12, 2.0), [7, 2, 1]),
+    "a finer edge": ((1.0, 1.5, 2.0), None),
+    "an edge beyond": ((1.0, 2.0, 3.0), None),
+}
+
+
+@pytest.mark.parametrize(("edges", "expected"), COARSER.values(), ids=COARSER)
+def test_a_reference_in_the_buckets_of_the_pods(edges: tuple[float, ...], expected: list[int] | None) -> None:
+    assert in_buckets((7, 2, 1), (1.0, 2.0), edges) == expected

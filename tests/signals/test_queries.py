@@ -67,3 +67,29 @@ REFUSED = [
 def test_other_placeholders_are_refused(text: str) -> None:
     with pytest.raises(InvalidSpec):
         queries.check_query(text)
+
+
+def test_the_past_of_some_pods_on_a_grid() -> None:
+    asked = queries.past([A, B], ["p-2", "p.1"], timedelta(minutes=30), timedelta(seconds=30))
+    some = r'pod=~"p-2|p\\.1"'
+    assert asked == (f'(last_over_time(a{{x="1",{some}}}[600s]) or last_over_time(b{{{some}}}[600s]))[1800s:30s]')
+    query = queries.past_query("max(x{$selector})", SCOPE, Side.STABLE, MINUTE, timedelta(seconds=1))
+    assert query == f'(max(x{{namespace="risk",pod=~"{STABLE}"}}))[60s:1s]'
+
+
+WINDOWS = {
+    "max(x{$selector})": 0.0,
+    "sum(rate(x{$selector}[5m]))": 300.0,
+    "max_over_time(rate(x[5m])[1h30m:30s])": 5400.0,
+    "x[90s:]": 90.0,
+    "rate(x[ 2m ]) / rate(y[500ms])": 120.0,
+    "rate(x[300])": 300.0,
+    "rate(x{why=\"[9h]\",where='[8h]'}[1m])": 60.0,
+    "rate(x[1w]) + rate(y[1d])": 604800.0,
+    "rate(x[five])": 0.0,
+}
+
+
+@pytest.mark.parametrize(("query", "seconds"), WINDOWS.items(), ids=WINDOWS)
+def test_the_longest_range_that_a_query_looks_back_over(query: str, seconds: float) -> None:
+    assert queries.window_seconds(query) == seconds
