@@ -5,6 +5,7 @@ Everything of ours is real; the world around it is imitated, and nothing here wa
 
 import contextlib
 import copy
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,7 +18,7 @@ from serinus.controller.reconcile import Reconciler
 from serinus.errors import ClusterUnavailable, Conflict, MetricsUnavailable
 from serinus.prometheus.answers import Matrix, Vector
 from serinus.rollout.decide import Note
-from serinus.signals.samples import Sample
+from serinus.signals.samples import Sample, Track
 from support.fake_cluster import FakeCluster
 from support.fake_pods import Fault
 
@@ -56,7 +57,25 @@ class FakePrometheus:
         return Vector(samples=tuple(sample for pod in self.pods for sample in self._of_pod(pod, query, at)))
 
     def matrix(self, query: str, at: datetime) -> Matrix:
-        raise AssertionError(f"no counter was reset, so nothing needs walking: {query}")
+        self.asked += 1
+        past = re.search(r"\[(\d+)s:(\d+)s\]$", query)
+        if past is None:
+            raise AssertionError(f"no counter was reset, so nothing needs walking: {query}")
+        length, step = map(int, past.groups())
+        begin = int(at.timestamp() - length) // step * step + step
+        tracks: dict[tuple[str, str], list[tuple[datetime, float]]] = {}
+        for seconds in range(begin, int(at.timestamp()) + 1, step):
+            instant = datetime.fromtimestamp(seconds, UTC)
+            for pod in self.pods:
+                for sample in self._of_pod(pod, query, instant) if pod in query else []:
+                    tracks.setdefault((pod, sample.labels["status"]), []).append((instant, sample.value))
+        labels = {"namespace": NAMESPACE, "job": "pods"}
+        return Matrix(
+            tracks=tuple(
+                Track(labels={**labels, "pod": pod, "instance": f"{pod}:8080", "status": code}, points=tuple(points))
+                for (pod, code), points in tracks.items()
+            )
+        )
 
     def _of_pod(self, pod: str, query: str, at: datetime) -> list[Sample]:
         counters = self.pods[pod]
