@@ -1,8 +1,9 @@
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serinus.stats.breaches import TOLERATED_SHARE, BreachShare, advance, fresh, start_mass
+from serinus.stats.breaches import TOLERATED_SHARE, BreachShare, Thinning, advance, fresh, start_mass
 from serinus.stats.capital import Capital
 
 
@@ -54,3 +55,63 @@ def test_lower_estimate_of_the_share(seen: list[bool], above: bool) -> None:
     for breach in seen:
         share = share.plus(breach)
     assert (share.lower > TOLERATED_SHARE) is above
+
+
+def counted(values: list[float], *, tick_seconds: float = 30.0, window_seconds: float = 0.0) -> list[int]:
+    thinning, ticks = Thinning(), []
+    for index, value in enumerate(values):
+        thinning = thinning.plus(value, tick_seconds=tick_seconds, window_seconds=window_seconds)
+        if thinning.counted:
+            ticks.append(index)
+    return ticks
+
+
+def noise(number: int, correlation: float = 0.0, seed: int = 1) -> list[float]:
+    rng, value, values = np.random.default_rng(seed), 0.0, []
+    for each in rng.standard_normal(number):
+        value = correlation * value + (1 - correlation**2) ** 0.5 * float(each)
+        values.append(value)
+    return values
+
+
+@pytest.mark.parametrize("window_seconds", [0.0, 15.0, 30.0])
+def test_every_tick_counts_where_windows_do_not_overlap(window_seconds: float) -> None:
+    assert counted([1.0, 1.0, 9.0], window_seconds=window_seconds) == [0, 1, 2]
+    assert counted(noise(200), window_seconds=window_seconds) == list(range(200))
+
+
+@pytest.mark.parametrize(("window_seconds", "every"), [(31.0, 2), (60.0, 2), (300.0, 10), (45.0, 2)])
+def test_overlapping_windows_count_once(window_seconds: float, every: int) -> None:
+    assert counted([1.0] * 40, window_seconds=window_seconds) == list(range(0, 40, every))
+
+
+def test_values_that_cling_count_every_fourth_time() -> None:
+    ticks = counted(noise(400, 0.8))
+    late = [tick for tick in ticks if tick > 100]
+    assert set(np.diff(late)) == {4}
+
+
+def test_clinging_is_measured_between_windows() -> None:
+    """Ten ticks of the same five minutes are no reason to count every fortieth tick only."""
+    values = [value for value in noise(60) for _ in range(10)]
+    assert counted(values, window_seconds=300.0) == list(range(0, 600, 10))
+
+
+def reached(correlation: float, thin: bool, runs: int) -> float:
+    """Share of hours in which a value that breaches 5 % of the time is accused."""
+    hits = 0
+    for seed in range(runs):
+        capital, thinning, used = fresh(), Thinning(), 0
+        for value in noise(120, correlation, seed):
+            thinning = thinning.plus(value, tick_seconds=30.0)
+            if thinning.counted or not thin:
+                capital = advance(capital, value > 1.645, start=start_mass(used), threshold=20.0)
+                used += 1
+        hits += capital.reached(20.0)
+    return hits / runs
+
+
+def test_thinning_pays_for_values_that_cling() -> None:
+    """300 hours each, Monte-Carlo error at most .02; simulated .19 unthinned, .04 thinned, .003 without clinging."""
+    assert reached(0.0, True, 300) <= 0.02
+    assert reached(0.8, True, 300) < 0.6 * reached(0.8, False, 300)

@@ -5,7 +5,7 @@ edges, no sides.
 """
 
 from collections.abc import Sequence
-from math import log
+from math import log, sqrt
 
 import numpy as np
 
@@ -13,7 +13,8 @@ from serinus.errors import BrokenInvariant
 
 # Shares of requests that are slower than a chosen edge: a shift of everything shows at the first ones, a slow tail at
 # the last ones, where hardly any other request disturbs it.
-TAILS = (0.6, 0.3, 0.1, 0.03, 0.01, 0.001)
+BULK = (0.6, 0.3)
+TAILS = (0.1, 0.03, 0.01, 0.001)
 
 _SMALLEST_EDGE = 1e-9
 
@@ -21,10 +22,11 @@ _SMALLEST_EDGE = 1e-9
 def choose(pooled: Sequence[int], edges: Sequence[float], most: int = 6) -> tuple[int, ...]:
     """Return indices of edges, ascending, at least one.
 
-    For each share of ``TAILS`` the lowest edge is taken above which no more requests lie, by the cautious estimate
-    ``(slower + 1) / (all + 1)``. Shares that are too small to be told from so few requests are replaced by edges that
-    are spread evenly, by ratio, from there to the highest one: 1 % of requests at 2 s lie above one of them whatever
-    the first tick happened to show. The same input gives the same edges.
+    For each share of ``BULK`` and ``TAILS`` the lowest edge is taken above which no more requests lie, by cautious
+    estimates: ``slower / all - 1 / (2 sqrt(all))`` for the bulk, ``(slower + 1) / (all + 1)`` for tails. Tails that are
+    too small to be told from so few requests are replaced by edges that are spread evenly, by ratio, from there to the
+    highest one: 1 % of requests at 2 s lie above one of them whatever the first tick happened to show. The same input
+    gives the same edges.
 
     Counts of both sides must be pooled: the comparison at an edge is conditional on pooled counts, so that a choice
     that knows nothing else keeps it valid, even for the very tick that is chosen from.
@@ -39,22 +41,18 @@ def choose(pooled: Sequence[int], edges: Sequence[float], most: int = 6) -> tupl
     """
     if not edges or len(pooled) != len(edges) + 1:
         raise BrokenInvariant(f"{len(pooled)} counts do not belong to {len(edges)} edges")
-    slower = _slower_shares(pooled)
-    chosen = {index for index in (_lowest(slower, tail) for tail in TAILS) if index is not None}
-    untold = sum(1 for tail in TAILS if _lowest(slower, tail) is None)
-    if untold:
-        chosen |= _spread(edges, max(chosen, default=None), untold)
+    total = sum(pooled)
+    slower = [float(each) for each in total - np.cumsum(np.array(pooled[:-1], dtype=np.float64))]
+    bulk = [_lowest(slower, share * total + 0.5 * sqrt(total)) for share in BULK]
+    tails = [_lowest(slower, share * (total + 1.0) - 1.0) for share in TAILS]
+    chosen = {index for index in (*bulk, *tails) if index is not None}
+    if None in tails:
+        chosen |= _spread(edges, max(chosen, default=None), tails.count(None))
     return _thinned(sorted(chosen), most)
 
 
-def _slower_shares(pooled: Sequence[int]) -> list[float]:
-    total = sum(pooled)
-    above = total - np.cumsum(np.array(pooled[:-1], dtype=np.float64))
-    return [float(count + 1.0) / (total + 1.0) for count in above]
-
-
-def _lowest(slower: Sequence[float], tail: float) -> int | None:
-    return next((index for index, share in enumerate(slower) if share <= tail), None)
+def _lowest(slower: Sequence[float], most: float) -> int | None:
+    return next((index for index, count in enumerate(slower) if count <= most), None)
 
 
 def _spread(edges: Sequence[float], after: int | None, number: int) -> set[int]:

@@ -21,7 +21,8 @@ PLANNED_BLOCKS = 120
 SUPPOSED_CORRELATION = 0.3
 SUPPOSED_PAIRS = 8.0
 LARGEST_CORRELATION = 0.9
-HALF_LIFE_BLOCKS = 15.0
+HALF_LIFE_BLOCKS = 10.0
+LARGEST_EFFECT = 1e9
 
 # One block must neither ruin the bets nor set the scale of all later ones.
 _LARGEST_SCORE = 2.0
@@ -47,7 +48,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Past:
-    """Sums over whole blocks, discounted with a half-life of 15 blocks."""
+    """Sums over whole blocks, discounted with a half-life of 10 blocks."""
 
     weight: float = 0.0
     weight_squared: float = 0.0
@@ -93,9 +94,12 @@ class PairProcess:
     def effect(self) -> float | None:
         """Return the mean relative excess over recent blocks, positive where worse; None before the first block.
 
-        The mean of canary less stable, over the mean magnitude of stable. None also where stable is all zero.
+        The mean of canary less stable, over the mean magnitude of stable, within +-1e9. None also where stable is
+        all zero.
         """
-        return self.past.difference / self.past.level if self.past.level > 0.0 else None
+        if self.past.level <= 0.0:
+            return None
+        return min(max(self.past.difference / self.past.level, -LARGEST_EFFECT), LARGEST_EFFECT)
 
     @property
     def effect_standard_error(self) -> float | None:
@@ -106,7 +110,7 @@ class PairProcess:
         mean = past.difference / past.weight
         independent = past.weight**2 / past.weight_squared
         variance = max(past.difference_squared / past.weight - mean * mean, 0.0) / (independent - 1.0)
-        return sqrt(variance) * past.weight / past.level
+        return min(sqrt(variance) * past.weight / past.level, LARGEST_EFFECT)
 
     def learn(self, stable: float) -> "PairProcess":
         """Add a value of stable from before the rollout: it teaches the autocorrelation."""

@@ -145,7 +145,7 @@ def _padded(counts: Sequence[float], size: int) -> Floats:
 def _growth(past: _Past, canary: Floats, stable: Floats, ordered: bool) -> Floats:
     """Return the log factor of each bet, shape (bets,)."""
     if past.stable.any():
-        return _log_factors(_log_ratios(past, float(canary.sum()), ordered), canary, stable)
+        return log_factors(_log_ratios(past, float(canary.sum()), ordered), canary, stable)
     pooled = canary + stable
     nothing = np.zeros_like(pooled)
     ratios = _log_ratios(_Past(nothing, nothing, pooled), 0.0, ordered)
@@ -198,7 +198,14 @@ def _guessed(shares: Floats, ordered: bool) -> Floats:
     return np.asarray(slopes - np.log(np.exp(slopes) @ shares)[:, None])
 
 
-def _log_factors(log_ratios: Floats, canary: Floats, stable: Floats) -> Floats:
+def log_factors(log_ratios: Floats, canary: Floats, stable: Floats) -> Floats:
+    """Return the log of what a tick multiplies each bet by, shape (bets,); the formula stands at ``plus``.
+
+    Args:
+        log_ratios: log of canary's share over stable's, as each bet has it, shape (bets, buckets); finite.
+        canary: counts of the tick, shape (buckets,), not all zero.
+        stable: as canary.
+    """
     share = canary.sum() / (canary.sum() + stable.sum())
     mean = np.log(share * np.exp(log_ratios) + (1.0 - share))
     return np.asarray(log_ratios @ canary - mean @ (canary + stable))
@@ -210,7 +217,8 @@ def _grown(capital: Capital, growth: Floats, cap: float) -> Capital:
     largest = float(np.max(logs))
     if largest == -np.inf:
         return capital
-    total = largest + float(np.log(np.exp(logs - largest).sum()))
-    room = float(np.log(cap - capital.cash))
-    parts = np.exp(np.minimum(logs - max(total - room, 0.0), _LARGEST_LOG))
+    scaled = np.exp(logs - largest)
+    total, room = float(scaled.sum()), cap - capital.cash
+    over = largest + float(np.log(total)) > float(np.log(room))
+    parts = scaled * (room / total if over else np.exp(min(largest, _LARGEST_LOG)))
     return Capital(parts=tuple(map(float, parts)), cash=capital.cash)
