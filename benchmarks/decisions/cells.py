@@ -64,8 +64,6 @@ class Cell:
     weights: tuple[int, ...] = ()
     """Weight of each tick, where it changes on a schedule; its distinct values are the steps."""
     strict: bool = False
-    excess_share: float = 0.0
-    """Canary's share of bad requests above stable's, for the count of harm done."""
     compare: bool = False
     """Peers are run on it."""
 
@@ -214,7 +212,6 @@ def errors_cell(
         onset_tick=world.onset_tick,
         weights=weights,
         strict=strict,
-        excess_share=max(world.canary - world.base, 0.0),
         compare=compare,
     )
 

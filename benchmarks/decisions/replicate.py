@@ -1,6 +1,6 @@
 """Play one replicate of a cell through the operator's judge and note what came out."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import islice
 
 from benchmarks.decisions.cells import Cell
@@ -23,12 +23,6 @@ class Result:
     """Signal that failed."""
     held: int = NEVER
     """First tick at which a Hold signal had both keys turned."""
-    excess: float = 0.0
-    """Bad requests that a good canary would not have given, until the rollback or the end."""
-
-    def to_wire(self) -> dict[str, object]:
-        """Return plain JSON values."""
-        return asdict(self)
 
 
 def play(cell: Cell, replicate: int) -> Result:

@@ -1,36 +1,34 @@
-"""Run replicates of many cells on all cores, in rounds, until each cell has what it aims at or the time is over.
+"""Run replicates of many lines on all cores, in rounds, until each line has what it aims at or the time is over.
 
-In rounds, so that a run that is cut short has something of every cell. Which replicates exist depends on the time; what
+In rounds, so that a run that is cut short has something of every line. Which replicates exist depends on the time; what
 each of them gives does not, for its chance comes from the cell's name and its number.
 """
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
 
-from benchmarks.decisions.cells import Cell
-from benchmarks.decisions.replicate import Result, play
-from benchmarks.decisions.store import Store
+from benchmarks.decisions.lines import Line
+from benchmarks.decisions.store import Row, Store
 
 CHUNK = 20
 """Replicates in one task."""
 ROUNDS = (0.05, 0.2, 0.5, 1.0)
-"""Shares of its aim that every cell has reached after each round."""
+"""Shares of its aim that every line has reached after each round."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """Some replicates of a cell."""
+    """Some replicates of a line."""
 
-    cell: Cell
+    line: Line
     replicates: tuple[int, ...]
 
 
 def run(
-    cells: Sequence[Cell],
-    aim: Callable[[Cell], int],
+    aims: Mapping[Line, int],
     store: Store,
     *,
     seconds: float,
@@ -40,20 +38,19 @@ def run(
     """Run what is missing.
 
     Args:
-        cells: to run, each name once.
-        aim: replicates that a cell is to have.
+        aims: for each line how many replicates it is to have.
         store: results; replicates that it has are not run again.
         seconds: after these no task is begun any more.
         workers: processes.
         tell: where progress goes.
 
     Returns:
-        Whether every cell has what it aims at.
+        Whether every line has what it aims at.
     """
-    begin = time.monotonic()
-    tasks = list(_tasks(cells, aim, store))
-    total, told, done = len(tasks), begin, 0
-    waiting: dict[Future[list[Result]], Task] = {}
+    begin = told = time.monotonic()
+    tasks = list(_tasks(aims, store))
+    total, done = sum(len(each.replicates) for each in tasks), 0
+    waiting: dict[Future[list[Row]], Task] = {}
     queue = iter(tasks)
     with ProcessPoolExecutor(max_workers=workers, initializer=_alone) as pool:
         while True:
@@ -61,34 +58,31 @@ def run(
                 task = next(queue, None)
                 if task is None:
                     break
-                waiting[pool.submit(_play_all, task.cell, task.replicates)] = task
+                waiting[pool.submit(task.line.rows, task.replicates)] = task
             if not waiting:
                 break
             finished, _ = wait(waiting, timeout=10.0, return_when=FIRST_COMPLETED)
             for future in finished:
-                store.add(waiting.pop(future).cell.name, future.result())
-                done += 1
-            if time.monotonic() - told > 30.0 and done:
+                task = waiting.pop(future)
+                store.add(task.line.key, future.result())
+                done += len(task.replicates)
+            if done and time.monotonic() - told > 30.0:
                 told = time.monotonic()
                 left = min((told - begin) / done * (total - done), seconds - (told - begin))
-                tell(f"{done} of {total} tasks, about {left / 60:.0f} min left")
+                tell(f"{done} of {total} replicates, about {left / 60:.0f} min left")
     return done == total
 
 
-def _tasks(cells: Sequence[Cell], aim: Callable[[Cell], int], store: Store) -> Iterator[Task]:
-    known = {cell.name: {each.replicate for each in store.results(cell.name)} for cell in cells}
-    reached = dict.fromkeys(known, 0)
+def _tasks(aims: Mapping[Line, int], store: Store) -> Iterator[Task]:
+    known = {line: {each["replicate"] for each in store.rows(line.key)} for line in aims}
+    reached = dict.fromkeys(aims, 0)
     for share in ROUNDS:
-        for cell in cells:
-            upto = max(round(aim(cell) * share), min(aim(cell), CHUNK))
-            missing = [i for i in range(reached[cell.name], upto) if i not in known[cell.name]]
-            reached[cell.name] = max(reached[cell.name], upto)
+        for line, aim in aims.items():
+            upto = max(round(aim * share), min(aim, CHUNK))
+            missing = [each for each in range(reached[line], upto) if each not in known[line]]
+            reached[line] = max(reached[line], upto)
             for first in range(0, len(missing), CHUNK):
-                yield Task(cell=cell, replicates=tuple(missing[first : first + CHUNK]))
-
-
-def _play_all(cell: Cell, replicates: tuple[int, ...]) -> list[Result]:
-    return [play(cell, replicate) for replicate in replicates]
+                yield Task(line=line, replicates=tuple(missing[first : first + CHUNK]))
 
 
 def _alone() -> None:

@@ -1,0 +1,193 @@
+"""The seven bars, as findings: what was measured, what was wanted, whether it holds.
+
+A share is said to miss its bar only if chance does not explain it: if the exact bound at three standard errors (one
+replicate set in 740 is wrong by more) lies beyond the bar.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import isfinite
+
+from benchmarks.decisions.cells import Cell
+from benchmarks.decisions.outcomes import Outcomes, PeerSummary
+from benchmarks.decisions.summary import Share, Summary
+
+OURS = "Serinus"
+YARDSTICK = "Poc*"
+NO_PEERS = (YARDSTICK, "ECST")
+"""Fitted to a cell, or told when it ends; they are printed and no bar but the yardstick's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One bar in one cell."""
+
+    bar: int
+    cell: str
+    measured: str
+    wanted: str
+    holds: bool
+
+
+def findings(outcomes: Outcomes) -> list[Finding]:
+    """Return all findings that what was run can carry."""
+    return [
+        *_false_rollbacks(outcomes),
+        *_speed(outcomes),
+        *_stated_times(outcomes),
+        *_promotions(outcomes),
+        *_harm(outcomes),
+        *_shares(outcomes),
+        *_reasons(outcomes),
+    ]
+
+
+def _false_rollbacks(outcomes: Outcomes) -> Iterator[Finding]:
+    """Bars 1, 6 and 7: null cells."""
+    for name, (cell, summary) in outcomes.cells.items():
+        if cell.null and cell.bar is not None:
+            share = summary.rolled_back
+            yield Finding(
+                bar=7 if cell.scenario == "S12" else 6 if cell.scenario == "S8" and cell.bar == 0.01 else 1,
+                cell=name,
+                measured=told(share),
+                wanted=f"at most {cell.bar:g}",
+                holds=share.lower() <= cell.bar,
+            )
+        elif cell.onset_tick:
+            yield Finding(
+                bar=1,
+                cell=name,
+                measured=f"before the onset {told(summary.early)}",
+                wanted=f"at most {cell.conditions.alpha:g}",
+                holds=summary.early.lower() <= cell.conditions.alpha,
+            )
+
+
+def _speed(outcomes: Outcomes) -> Iterator[Finding]:
+    """Bar 2: the grid, against the yardstick and against every peer that holds bar 1 on the null cells of S1 to S3."""
+    sound = sound_peers(outcomes)
+    for name, (cell, summary) in outcomes.cells.items():
+        if cell.scenario != "S1" or cell.null or cell.conditions.margin == 0.0:
+            continue
+        peers = outcomes.peers.get(name, {})
+        limits = {f"1.6 x {YARDSTICK} + 60 s": _limit(peers.get(YARDSTICK), 1.6, 60.0)}
+        limits |= {f"{peer} + 30 s": _limit(peers.get(peer), 1.0, 30.0) for peer in sound}
+        for which, limit in limits.items():
+            if limit is not None:
+                yield _within(2, cell, summary, limit, which)
+        if cell.most_seconds is not None:
+            yield _within(2, cell, summary, cell.most_seconds, "catastrophe")
+
+
+def sound_peers(outcomes: Outcomes) -> tuple[str, ...]:
+    """Return the peers that keep to 5 % in all null cells of S1 to S3 that were run."""
+    nulls = [
+        peers
+        for name, peers in outcomes.peers.items()
+        if name in outcomes.cells
+        and outcomes.cells[name][0].null
+        and outcomes.cells[name][0].scenario in ("S1", "S2", "S3")
+    ]
+    names = dict.fromkeys(each for peers in nulls for each in peers if each not in NO_PEERS)
+    return tuple(
+        name for name in names if all(peers[name].rolled_back.lower() <= 0.05 for peers in nulls if name in peers)
+    )
+
+
+def _limit(peer: PeerSummary | None, factor: float, more: float) -> float | None:
+    return peer.median_seconds * factor + more if peer and isfinite(peer.median_seconds) else None
+
+
+def _within(bar: int, cell: Cell, summary: Summary, limit: float, which: str) -> Finding:
+    return Finding(
+        bar=bar,
+        cell=cell.name,
+        measured=f"{summary.median_seconds:g} s",
+        wanted=f"at most {limit:g} s ({which})",
+        holds=summary.median_seconds <= limit,
+    )
+
+
+def _stated_times(outcomes: Outcomes) -> Iterator[Finding]:
+    """Bar 3: late onset and latency."""
+    for cell, summary in outcomes.cells.values():
+        if cell.scenario in ("S2", "S7") and cell.most_seconds is not None:
+            yield _within(3, cell, summary, cell.most_seconds, "stated")
+
+
+def _promotions(outcomes: Outcomes) -> Iterator[Finding]:
+    """Bar 4: a canary at the unacceptable excess is not promoted; a good one is, soon."""
+    for name, (cell, by_policy) in outcomes.rollouts.items():
+        ours = by_policy.get(OURS)
+        if ours is None:
+            continue
+        rate, excess = cell.world.requests_per_second, cell.world.canary - cell.world.base
+        if excess >= cell.conditions.unacceptable - 1e-12:
+            beta = cell.conditions.beta
+            holds = ours.promoted.lower() <= beta
+            yield Finding(
+                bar=4, cell=name, measured=f"promoted {told(ours.promoted)}", wanted=f"at most {beta:g}", holds=holds
+            )
+        elif excess <= 0:
+            yield Finding(
+                bar=4,
+                cell=name,
+                measured=f"promoted {told(ours.promoted)}",
+                wanted="at least 0.94",
+                holds=ours.promoted.upper() >= 0.94,
+            )
+            minutes = {100: 5.0, 10: 10.0}.get(int(rate))
+            if minutes is not None:
+                yield Finding(
+                    bar=4,
+                    cell=name,
+                    measured=f"{ours.minutes_to_promote:g} min",
+                    wanted=f"at most {minutes:g} min",
+                    holds=ours.minutes_to_promote <= minutes,
+                )
+
+
+def _harm(outcomes: Outcomes) -> Iterator[Finding]:
+    """Bar 5: fewer users see a bad canary than under Flagger and Argo, wherever both roll back."""
+    for name, (cell, by_policy) in outcomes.rollouts.items():
+        ours = by_policy.get(OURS)
+        if ours is None or cell.world.is_null or ours.rolled_back.value < 0.5:
+            continue
+        for peer, theirs in by_policy.items():
+            if peer != OURS and theirs.rolled_back.value >= 0.5:
+                yield Finding(
+                    bar=5,
+                    cell=name,
+                    measured=f"{ours.excess:.1f} failed requests",
+                    wanted=f"below {theirs.excess:.1f} ({peer})",
+                    holds=ours.excess < theirs.excess,
+                )
+
+
+def _shares(outcomes: Outcomes) -> Iterator[Finding]:
+    """Bar 6: drift that is large enough is found."""
+    for name, (cell, summary) in outcomes.cells.items():
+        if cell.least_share is not None:
+            yield Finding(
+                bar=6,
+                cell=name,
+                measured=told(summary.rolled_back),
+                wanted=f"at least {cell.least_share:g}",
+                holds=summary.rolled_back.upper() >= cell.least_share,
+            )
+
+
+def _reasons(outcomes: Outcomes) -> Iterator[Finding]:
+    """Bar 7: no rollback of a scenario with errors is for anything but errors."""
+    for name, (cell, summary) in outcomes.cells.items():
+        if cell.scenario == "S6" and summary.reasons:
+            wrong = sum(count for reason, count in summary.reasons if reason != "ErrorsWorse")
+            yield Finding(
+                bar=7, cell=name, measured=f"{wrong} rolled back for another reason", wanted="none", holds=wrong == 0
+            )
+
+
+def told(share: Share) -> str:
+    """Write a share with its Monte-Carlo standard error."""
+    return f"{share.value:.3f} ± {share.standard_error:.3f} of {share.of}"
