@@ -6,7 +6,7 @@ replicate set in 740 is wrong by more) lies beyond the bar.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import isfinite
+from math import hypot, isfinite
 
 from benchmarks.decisions.cells import Cell
 from benchmarks.decisions.outcomes import Outcomes, PeerSummary
@@ -159,9 +159,9 @@ def _harm(outcomes: Outcomes) -> Iterator[Finding]:
                 yield Finding(
                     bar=5,
                     cell=name,
-                    measured=f"{ours.excess:.1f} failed requests",
-                    wanted=f"below {theirs.excess:.1f} ({peer})",
-                    holds=ours.excess < theirs.excess,
+                    measured=f"{ours.excess:.1f} ± {ours.excess_error:.1f} failed requests",
+                    wanted=f"below {theirs.excess:.1f} ± {theirs.excess_error:.1f} ({peer})",
+                    holds=ours.excess - theirs.excess <= 3.0 * hypot(ours.excess_error, theirs.excess_error),
                 )
 
 

@@ -94,7 +94,9 @@ class Run(Protocol):
 class Policy(Protocol):
     """Decides tick by tick."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Return what the tables print."""
 
     def start(self, conditions: Conditions) -> Run:
         """Begin a rollout."""
@@ -104,7 +106,9 @@ class Policy(Protocol):
 class BatchPolicy(Protocol):
     """Decides many replicates of a cell of constant weight at once."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Return what the tables print."""
 
     def first_rollbacks(self, counts: NDArray[np.int64], conditions: Conditions) -> NDArray[np.int64]:
         """Return for each replicate the tick, counted from 1, at whose end it is rolled back, or ``NEVER``.
@@ -119,7 +123,9 @@ class BatchPolicy(Protocol):
 class CalibratedPolicy(Protocol):
     """The yardstick: a rule whose threshold is fitted to the very cell, which nobody can do in practice."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Return what the tables print."""
 
     def calibrated(self, null: NDArray[np.int64], conditions: Conditions) -> BatchPolicy:
         """Return the policy whose share of rollbacks among these null replicates is ``conditions.alpha``."""

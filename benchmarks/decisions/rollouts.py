@@ -100,6 +100,8 @@ class Endings:
     minutes_to_roll_back: float
     excess: float
     """Mean over those that were rolled back; NaN for none."""
+    excess_error: float
+    """Its standard error."""
     excess_all: float
     """Mean over all."""
 
@@ -115,6 +117,9 @@ def sum_up(endings: Sequence[Ending]) -> Endings:
         minutes_to_promote=_median([each.tick * minutes for each in promoted]),
         minutes_to_roll_back=_median([each.tick * minutes for each in rolled_back]),
         excess=_mean([each.excess for each in rolled_back]),
+        excess_error=float(np.std([each.excess for each in rolled_back]) / len(rolled_back) ** 0.5)
+        if rolled_back
+        else 0.0,
         excess_all=_mean([each.excess for each in endings]),
     )
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import beta
+from scipy.special import betaincinv
 
 from benchmarks.decisions.cells import Cell
 from benchmarks.decisions.policy import NEVER
@@ -34,11 +34,11 @@ class Share:
 
     def lower(self, chance: float = THREE_SIGMA) -> float:
         """Return the exact (Clopper-Pearson) lower bound that the true share misses with this chance."""
-        return float(beta.ppf(chance, self.hits, self.of - self.hits + 1)) if self.hits else 0.0
+        return float(betaincinv(self.hits, self.of - self.hits + 1, chance)) if self.hits else 0.0
 
     def upper(self, chance: float = THREE_SIGMA) -> float:
         """Return the exact upper bound that the true share misses with this chance."""
-        return float(beta.ppf(1.0 - chance, self.hits + 1, self.of - self.hits)) if self.hits < self.of else 1.0
+        return float(betaincinv(self.hits + 1, self.of - self.hits, 1.0 - chance)) if self.hits < self.of else 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -108,7 +108,7 @@ class Scene:
     def tick(self, number: int, weight: int) -> Counts:
         """Return the counts of one tick of the rollout, numbered from 1."""
         at = HISTORY_TICKS + number - 1
-        return self._counts(slice(at, at + 1), np.array([float(weight)]))[0]
+        return np.asarray(self._counts(slice(at, at + 1), np.array([float(weight)]))[0])
 
     def _counts(self, when: slice, weights: NDArray[np.float64]) -> NDArray[np.int64]:
         world = self._world
