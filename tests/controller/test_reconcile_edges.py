@@ -352,3 +352,36 @@ def test_orphans_are_adopted_by_a_recreated_object() -> None:
     assert world.pods_of(first) == pods
     owner = world.cluster.get(DEPLOYMENT, NAMESPACE, f"fraud-{first}")["metadata"]["ownerReferences"][0]
     assert owner["uid"] == world.body()["metadata"]["uid"]
+
+
+PROFILE = '{"schema": 1, "prediction": {"edges": [0.5], "counts": [70, 30]}}'
+
+
+def test_a_training_profile_is_read_frozen_and_missed() -> None:
+    score = {
+        "name": "score",
+        "kind": "PredictionDrift",
+        "metrics": {"buckets": "score_bucket"},
+        "reference": {"configMapKeyRef": {"name": "profile", "key": "profile.json"}},
+    }
+    analysis = {"interval": "5s", "signals": [{"name": "errors", "kind": "Errors"}, score]}
+    world, first = serving()
+    world.apply(model_deployment("model:2", analysis=analysis))
+    world.run(5)
+    assert world.condition("Stalled")["reason"] == contract.REASON_CONFIG_MAP_MISSING
+    assert "spec.analysis.signals[1] (score): " in world.condition("Stalled")["message"]
+    assert world.selected() == first
+    metadata = {"namespace": NAMESPACE, "name": "profile"}
+    profile = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"profile.json": PROFILE}}
+    world.cluster.put(profile)
+    world.run_until(lambda it: (it.status().get("canary") or {}).get("state") == "Analysing")
+    (report,) = world.reports()
+    assert report["spec"]["signals"][1]["reference"] == {
+        "counts": [70, 30],
+        "edges": [0.5],
+        "categories": [],
+    }
+    world.cluster.put(profile | {"data": {"profile.json": PROFILE.replace("70", "71")}})
+    world.run(2)
+    assert world.status()["canary"]["planOutdated"] is True
+    assert world.reports()[0]["spec"] == report["spec"]

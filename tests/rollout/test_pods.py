@@ -100,3 +100,11 @@ def test_long_answers_are_cut() -> None:
     assert seen is not None
     assert seen.fact is not None
     assert len(seen.fact.message) < 800
+
+
+@pytest.mark.parametrize(("written", "changed"), [("2026-11-22T11:59:30Z", NOW - timedelta(seconds=30)), (None, None)])
+def test_when_a_pod_became_ready(written: str | None, changed: datetime | None) -> None:
+    ready = {"type": "Ready", "status": "True", **({"lastTransitionTime": written} if written else {})}
+    seen = parse_pod(make_pod(conditions=[ready]), NOW)
+    assert seen is not None
+    assert (seen.ready, seen.changed) == (True, changed)
