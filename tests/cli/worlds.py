@@ -117,7 +117,11 @@ def report(
             "attempt": attempt,
             "startedAt": f"2026-11-22T11:5{attempt}:00Z",
             "steps": steps or [{"kind": "weight", "weight": 25, "atLeast": "60s"}, {"kind": "weight", "weight": 50}],
-            "signals": [{"name": "errors", "kind": "Errors"}, {"name": "gpu", "kind": "Query", "maximum": 85.0}],
+            "signals": [
+                {"name": "errors", "kind": "Errors"},
+                {"name": "gpu", "kind": "Query", "maximum": 85.0},
+                {"name": "size", "kind": "Comparison", "margin": 0.1},
+            ],
             "falsePromotionRate": 0.05,
             "stableRevision": STABLE,
         },
