@@ -224,6 +224,31 @@ class TestEmptyTicks:
                 assert count_process.advance(capital, empty, start=0.1, threshold=20.0) == capital
 
 
+@pytest.mark.random
+def test_evidence_hardly_depends_on_how_requests_fall_into_ticks() -> None:
+    """150 rollouts of 24 ticks, seen as they are, in pairs and in fours, with all of the capital bet at the start.
+
+    Grouped or not, the expectation is the same; what differs is what the margins give away of the order. A paired
+    difference of mean logs has a Monte-Carlo error of about 0.05 here.
+    """
+    rng = np.random.Generator(np.random.PCG64(6))
+    sizes = rng.poisson((12, 108), (150, 24, 2))
+    bad = rng.binomial(sizes, (0.06, 0.02))
+    ends = []
+    for group in (1, 2, 4):
+        n, x = (each.reshape(150, 24 // group, group, 2).sum(axis=2) for each in (sizes, bad))
+        logs = []
+        for requests, errors in zip(n.tolist(), x.tolist(), strict=True):
+            capital = count_process.fresh()
+            for index, ((n_c, n_s), (x_c, x_s)) in enumerate(zip(requests, errors, strict=True)):
+                start = 1.0 if index == 0 else 0.0
+                capital = count_process.advance(capital, counted(x_c, n_c, x_s, n_s), start=start, threshold=1e9)
+            logs.append(np.log(capital.value))
+        ends.append(float(np.mean(logs)))
+    assert ends[0] > 1.5
+    assert ends == pytest.approx([ends[0]] * 3, abs=0.3)
+
+
 class TestShareBound:
     @given(st.integers(1, 60), st.sampled_from([0.01, 0.1, 0.6]), st.data())
     def test_ratio_is_scipys(self, total: int, bound: float, data: st.DataObject) -> None:
