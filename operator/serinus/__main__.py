@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import sys
 from importlib.metadata import PackageNotFoundError, version
 from typing import BinaryIO
 
@@ -51,7 +52,7 @@ def judge_file(file: BinaryIO) -> None:
     """
     from serinus.judge_command.stream import BadLine, answers  # noqa: PLC0415
 
-    out = click.get_binary_stream("stdout")
+    out = sys.stdout.buffer
     try:
         for answer in answers(file):
             out.write(answer.encode() + b"\n")

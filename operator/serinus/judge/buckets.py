@@ -7,13 +7,14 @@ knows nothing else keeps the comparison valid. Knows no evidence.
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import sqrt
 from zlib import crc32
 
 from serinus.judge.measurements import HistogramMeasurement
-from serinus.stats.population_stability import overflows
+from serinus.stats.population_stability import LARGEST_OVERFLOW
 
-_FEWEST = 100
-"""Observations below which the share of the overflow is not known well enough."""
+_CLEARLY = 3.0
+"""Standard errors."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +73,7 @@ def fits(layout: Layout, measurement: HistogramMeasurement) -> str:
 
 
 def overflow(measurement: HistogramMeasurement, past: Sequence[int]) -> str:
-    """Return what is wrong with the highest bucket, empty if it does.
+    """Return what is wrong with the highest bucket, empty if at most 20 %, or two equal shares, are in it.
 
     Looks at stable's past alone, and at both sides of this tick where there is none, so that no tick is left out for
     what it shows.
@@ -80,12 +81,17 @@ def overflow(measurement: HistogramMeasurement, past: Sequence[int]) -> str:
     if not measurement.edges:
         return ""
     drawn = past if sum(past) else measurement.canary_and_stable
-    for counts, whose in ((measurement.reference, "of the training reference"), (drawn, "")):
-        if counts and sum(counts) >= _FEWEST and overflows(counts):
-            share = counts[-1] / sum(counts)
+    most = max(LARGEST_OVERFLOW, 2.0 / measurement.size)
+    for counts, whose in ((measurement.reference, "of the training reference"), (drawn, "of what is measured")):
+        total = sum(counts or ())
+        if not counts or total == 0:
+            continue
+        share = counts[-1] / total
+        # Near the limit it must not depend on luck whether a tick counts.
+        if share - _CLEARLY * sqrt(share * (1.0 - share) / total) > most:
             return (
-                f"{share:.0%} {whose or 'of what is measured'} lie above the highest edge, where no change can be "
-                "seen; widen the buckets so that at most 20 % do"
+                f"{share:.0%} {whose} lie above the highest edge, where no change can be seen; "
+                f"widen the buckets so that at most {most:.0%} do"
             )
     return ""
 

@@ -8,6 +8,7 @@ at its threshold would fall below. Knows no field by name: whoever changes a dat
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from functools import cache
+from math import isfinite
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
@@ -38,7 +39,9 @@ def unpack(sort: type[T], wire: object) -> T:
 
 def as_remembered(value: T) -> T:
     """Return a dataclass as it will be read back, so that what is said of it is the same before and after."""
-    return unpack(type(value), pack(value))
+    sort: Any = type(value)
+    turn = _rounder(sort)
+    return value if turn is None else cast("T", turn(value))
 
 
 @cache
@@ -61,6 +64,34 @@ def _packer(hint: Any, exact: bool = False) -> _Turn:
         return lambda value: [each(member) for member in value]
     all_turns = [_packer(member, exact) for member in members]
     return lambda value: [turn(member) for turn, member in zip(all_turns, value, strict=True)]
+
+
+@cache
+def _rounder(hint: Any) -> _Turn | None:
+    """Return what rounds a value as ``pack`` does, None if it stays as it is."""
+    if hint is float:
+        return _rounded
+    if hint in (int, str, bool, Capital):
+        return None
+    if is_dataclass(hint):
+        sort = cast("Callable[..., Any]", hint)
+        hints = get_type_hints(hint)
+        names = [each.name for each in fields(hint)]
+        turns = [(name, _rounder(hints[name])) for name in names]
+        if all(turn is None for _, turn in turns):
+            return None
+        return lambda value: sort(
+            **{name: getattr(value, name) if turn is None else turn(getattr(value, name)) for name, turn in turns}
+        )
+    if (inner := _optional(hint)) is not None:
+        turn = _rounder(inner)
+        return None if turn is None else lambda value: None if value is None else turn(value)
+    members = get_args(hint)
+    if members[1:] == (...,):
+        each = _rounder(members[0])
+        return None if each is None else lambda value: tuple([each(member) for member in value])
+    all_turns = [_rounder(member) or _same for member in members]
+    return lambda value: tuple([turn(member) for turn, member in zip(all_turns, value, strict=True)])
 
 
 @cache
@@ -112,7 +143,9 @@ def _listed(wire: Any) -> list[Any]:
 
 
 def _rounded(value: float) -> float:
-    return float(f"{value:.{DIGITS}g}")
+    rounded = float(f"{value:.{DIGITS}g}")
+    # The very largest numbers round to infinity, which is no JSON.
+    return rounded if isfinite(rounded) else value
 
 
 def _same(value: Any) -> Any:
