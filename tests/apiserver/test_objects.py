@@ -3,9 +3,11 @@
 import time
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from api.specs import MINIMAL, body, minimal, rollout, steps
 from apiserver.conftest import START_TIMEOUT_SECONDS, Answer, ApiServer, install
@@ -28,11 +30,13 @@ from serinus.rollout.types import (
     SignalEvidence,
     SignalKind,
     Stable,
+    TrafficShare,
     Verdict,
 )
 
 pytestmark = pytest.mark.api
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
 GROUP = "/apis/serinus.dev/v1alpha1"
 NOW = datetime(2026, 11, 22, 7, 30, tzinfo=UTC)
 CANARY = Canary(
@@ -282,6 +286,18 @@ def test_the_plan_of_a_report_is_frozen(server: ApiServer, namespace: str) -> No
     assert server.patch(path, {"metadata": {"annotations": {"a": "b"}}}).code == 200
 
 
+def test_all_kinds_of_signals_are_taken_frozen_and_read_back(server: ApiServer, namespace: str) -> None:
+    profile, shown = yaml.safe_load_all((EXAMPLES / "signals.yaml").read_text())
+    references = {(profile["metadata"]["name"], key): text for key, text in profile["data"].items()}
+    desired = make_desired(create(server, namespace, shown["spec"]), CANARY.revision, references)
+    report = make_report(desired, CANARY, desired.plan, stable="bcd4fgh2kl")
+    path = f"{GROUP}/namespaces/{namespace}/rolloutreports"
+    made = server.request("POST", path, report, fieldValidation="Strict")
+    assert made.code == 201, made.message
+    assert read_plan(made.body) == desired.plan
+    assert sum(each.reference is not None for each in desired.plan.signals) == 2
+
+
 def test_evidence_is_taken_and_read_back(server: ApiServer, namespace: str) -> None:
     report = report_of(server, namespace)
     signal = SignalEvidence(
@@ -292,6 +308,11 @@ def test_evidence_is_taken_and_read_back(server: ApiServer, namespace: str) -> N
         evidence=24.1,
         safety=0.2,
         effect=0.1,
+        effect_standard_error=0.02,
+        dispersion=1.5,
+        more_requests=300.0,
+        canary_from_reference=0.3,
+        stable_from_reference=-0.01,
         canary_total=402,
         canary_bad=41,
         stable_total=1204,
@@ -311,6 +332,7 @@ def test_evidence_is_taken_and_read_back(server: ApiServer, namespace: str) -> N
         reason=contract.REASON_ERRORS_WORSE,
         because="41 of 402",
         signals=(signal,),
+        traffic=TrafficShare(expected=0.25, observed=0.05, evidence=31.0, off=True, because="5 % of 25 %"),
     )
     running = {"errors": {"e": [1.5, -2.5], "deep": {"any": [None, True]}}, "tick": 7}
     outcome = Outcome(result=OutcomeResult.REJECTED, at=NOW, reason="ErrorsWorse", message="41 of 402")

@@ -54,9 +54,7 @@ def test_a_share_of_traffic_that_is_off_is_said() -> None:
     assessment = report(signal())["status"]["assessment"]
     traffic = {"expected": 0.25, "observed": 0.051, "evidence": 30.0, "off": True}
     *_, last = make_evidence(assessment | {"traffic": traffic}, {})
-    assert last.plain.startswith(
-        "traffic: the canary got 5.1 % of the requests of this step, its pods should give 25.0"
-    )
+    assert last.plain.startswith("traffic: the canary got 5.1 % of this step's requests, its pods should give 25.0")
     assert len(make_evidence(assessment | {"traffic": traffic | {"off": False}}, {})) == 1
 
 

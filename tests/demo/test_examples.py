@@ -9,16 +9,33 @@ import yaml
 
 from serinus import contract
 from serinus.api.parse import make_desired
+from serinus.rollout.types import SignalKind
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 MANIFESTS = [(path, each) for path in sorted(EXAMPLES.rglob("*.yaml")) for each in yaml.safe_load_all(path.read_text())]
+PROFILES = {
+    (each["metadata"]["name"], key): text
+    for _, each in MANIFESTS
+    if each["kind"] == "ConfigMap"
+    for key, text in each["data"].items()
+}
 MODEL_DEPLOYMENTS = [(path, each) for path, each in MANIFESTS if each["kind"] == contract.KIND_MODEL_DEPLOYMENT]
 
 
 @pytest.mark.parametrize("manifest", [pytest.param(each, id=path.name) for path, each in MODEL_DEPLOYMENTS])
 def test_it_can_be_read(manifest: dict[str, Any]) -> None:
     manifest["metadata"] = {"namespace": "default", **manifest["metadata"], "uid": "0", "generation": 1}
-    assert make_desired(manifest, "bcdfghjklm").plan.steps
+    assert make_desired(manifest, "bcdfghjklm", PROFILES).plan.steps
+
+
+def test_every_kind_of_signal_is_shown() -> None:
+    shown = {
+        signal["kind"]
+        for path, each in MODEL_DEPLOYMENTS
+        if path.name == "signals.yaml"
+        for signal in each["spec"]["analysis"]["signals"]
+    }
+    assert shown == {kind.value for kind in SignalKind}
 
 
 def test_the_demo_is_there() -> None:
