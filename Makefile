@@ -4,14 +4,14 @@
 PYTHON ?= python3
 VENV := .venv
 RUN := PYTHONPATH=tests:. $(VENV)/bin/python
-PURE := -m "not api and not e2e"
+PURE := -m "not api and not e2e and not bench"
 
 .DEFAULT_GOAL := help
-.PHONY: help lint test-fast test crds docs constraints kubeconfig cluster-up cluster-down demo demo-down
+.PHONY: help lint test-fast test bench-decisions bench-cost crds docs constraints kubeconfig cluster-up cluster-down demo demo-down
 .SUFFIXES:
 
 help: ## List these commands
-	@awk -F ':.*## ' '/^[a-z.-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z.-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo '  PYTHON=python3.12    which Python (3.11 or newer) makes $(VENV)'
 	@echo '  ARGS="-k promote"    more arguments for pytest, or for the demo'
@@ -36,6 +36,12 @@ test-fast: lint ## Run lint and every test that needs no cluster (under a minute
 
 test: lint ## Run everything, on a real cluster where one can be had
 	@$(RUN) -u tests/run.py $(ARGS)
+
+bench-decisions: .venv ## Compare our verdicts with those of other tools (FULL=1: all cells, about 35 min)
+	@$(RUN) -m benchmarks.decisions $(if $(FULL),full --minutes 35,quick) $(ARGS)
+
+bench-cost: .venv ## Measure what a tick of the judge costs
+	@$(RUN) -m benchmarks.cost $(ARGS)
 
 crds: .venv ## Write crds/ from the models in operator/serinus/api
 	@$(RUN) -m serinus.api.crd crds/

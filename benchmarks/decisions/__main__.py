@@ -1,10 +1,10 @@
 """Run the benchmark: ``python -m benchmarks.decisions quick|full``; exits with 1 if a bar is missed."""
 
 import argparse
+import hashlib
 import platform
 import subprocess
 import sys
-import tempfile
 import time
 from importlib.metadata import version
 from pathlib import Path
@@ -27,6 +27,9 @@ def main() -> int:
     name = NAME if options.suite == "full" else f"{NAME}-quick"
     store, begin = Store(options.results), time.monotonic()
     aims = full_aims(options.scale) if options.suite == "full" else quick_aims()
+    aims = {
+        line: aim for line, aim in aims.items() if not options.only or any(each in line.key for each in options.only)
+    }
     print(f"{options.suite}: {len(aims)} lines, results in {options.results}", flush=True)
     complete = run(aims, store, seconds=options.minutes * 60.0, workers=options.workers, tell=_tell)
     outcomes = read_outcomes(store)
@@ -48,13 +51,25 @@ def _options() -> argparse.Namespace:
     parser.add_argument("suite", choices=("quick", "full"))
     parser.add_argument("--minutes", type=float, default=60.0, help="no replicate is begun after these")
     parser.add_argument("--scale", type=float, default=1.0, help="multiplies the replicates of the full suite")
+    parser.add_argument("--only", action="append", default=[], help="run only lines whose name contains this")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--results", type=Path, help="folder of results; what is in it is not run again")
+    parser.add_argument(
+        "--results", type=Path, help="folder of results; what is in it is not run again (default: build/…)"
+    )
     parser.add_argument("--out", type=Path, default=Path("docs/decisions/bench"))
     options = parser.parse_args()
     if options.results is None:
-        options.results = Path(tempfile.mkdtemp(prefix="bench-decisions-"))
+        options.results = Path("build", "bench-decisions", f"{options.suite}-{_digest()}")
     return options
+
+
+def _digest() -> str:
+    """Return a digest of all code that a result depends on, so that no result of other code is taken up again."""
+    code = hashlib.sha256()
+    for folder in ("operator/serinus", "benchmarks/decisions", "benchmarks/peers", "tests/support"):
+        for file in sorted(Path(folder).rglob("*.py")):
+            code.update(file.read_bytes())
+    return code.hexdigest()[:12]
 
 
 def _facts(suite: str, complete: bool, took: float) -> dict[str, str]:

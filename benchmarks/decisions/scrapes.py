@@ -35,6 +35,8 @@ class Faults:
     """What goes wrong between a counter and the judge."""
 
     scrape_seconds: float = 15.0
+    aligned: bool = False
+    """All pods are scraped at once, at the beginning of each ``scrape_seconds``; else each has a phase of its own."""
     jitter_seconds: float = 0.0
     misses: float = 0.0
     """Chance that a scrape fails."""
@@ -132,7 +134,8 @@ class Fleet:
             inside = (times > start) & (times <= end)
             name = f"{deployment}-5f7c9d-{self._suffix()}"
             self.pods.append(Pod(name=name, created=start, gone=end, times=times[inside], kinds=kinds[inside]))
-            self._phases.append(float(start + self._rng.uniform(0.0, self._faults.scrape_seconds)))
+            phase = 0.0 if self._faults.aligned else self._rng.uniform(0.0, self._faults.scrape_seconds)
+            self._phases.append(float(start + phase))
             self._next.append(0)
 
     def _suffix(self) -> str:

@@ -70,18 +70,24 @@ class DownAtTimes(Tsdb):
         return super().query(text, at_seconds)
 
 
-def play_whole(cell: Cell, replicate: int, watch: Callable[[int, Measured], None] = lambda *_: None) -> Result:
+def play_whole(
+    cell: Cell,
+    replicate: int,
+    watch: Callable[[int, Measured], None] = lambda *_: None,
+    delay: timedelta = DELAY,
+) -> Result:
     """Judge one replicate the whole way until it is rolled back or the cell ends.
 
     Args:
         cell: with a ``WholePath`` as its source.
         replicate: number of the replicate.
         watch: is shown what was measured at each tick.
+        delay: how far a sample time lies before its tick.
     """
     source = cell.source
     assert isinstance(source, WholePath)
     fleet, tsdb, plan = source.fleet(cell, replicate), DownAtTimes(), plan_of(cell.conditions, cell.signals)
-    operator = _Operator(plan=plan, weight=cell.weight_at)
+    operator = _Operator(plan=plan, delay=delay)
     cumulative = isinstance(source.of, Values)
     with served(tsdb) as address, Prometheus(address) as prometheus:
         for number in range(1, cell.conditions.ticks + 1):
@@ -103,7 +109,7 @@ class _Operator:
     """What the operator does with one rollout, and what it has written of it."""
 
     plan: RolloutPlan
-    weight: Callable[[int], int]
+    delay: timedelta
     written: dict[str, object] = field(default_factory=lambda: Running().to_wire())
     reason: str = ""
 
@@ -117,7 +123,7 @@ class _Operator:
             step=step,
             next_weight=self.plan.steps[step + 1].weight if step + 1 < len(self.plan.steps) else 100,
             now=moment(now + 1.0),
-            delay=DELAY,
+            delay=self.delay,
             prometheus=prometheus,
         )
 
