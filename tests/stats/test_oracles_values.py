@@ -158,21 +158,25 @@ class TestBreaches:
 
 
 class TestPairs:
-    def test_no_course_gains_where_up_and_down_are_alike(self) -> None:
-        """Every choice of signs of the same magnitudes: what symmetry makes equally likely."""
-        magnitudes = (1.0, 3.0, 0.5, 2.0, 8.0, 1.5, 0.1, 4.0)
-        values, reached = [], 0
-        for signs in product((-1.0, 1.0), repeat=len(magnitudes)):
+    MAGNITUDES = (1.0, 3.0, 0.5, 2.0, 8.0, 1.5, 0.1, 4.0)
+
+    def courses(self, threshold: float) -> Iterator[PairProcess]:
+        """Yield a process for every choice of signs of the same magnitudes: what symmetry makes equally likely."""
+        for signs in product((-1.0, 1.0), repeat=len(self.MAGNITUDES)):
             process = PairProcess()
-            for sign, magnitude in zip(signs, magnitudes, strict=True):
+            for sign, magnitude in zip(signs, self.MAGNITUDES, strict=True):
                 # A constant stable side has no correlation of its own: blocks keep the length they begin with.
                 for _ in range(process.block_length):
-                    process = process.plus(10.0 + sign * magnitude, 10.0, ratio=1.0, threshold=8.0)
-            values.append(process.evidence)
-            reached += process.capital.reached(8.0)
-        assert np.mean(values) <= 1.0 + 1e-9
-        assert reached / len(values) <= 1.0 / 8.0
-        assert np.max(values) > 2.0
+                    process = process.plus(10.0 + sign * magnitude, 10.0, ratio=1.0, threshold=threshold)
+            yield process
+
+    def test_nothing_is_gained_or_lost_where_up_and_down_are_alike(self) -> None:
+        values = [process.evidence for process in self.courses(1e9)]
+        assert np.mean(values) == pytest.approx(1.0, abs=1e-9)
+        assert np.max(values) > 5.0
+
+    def test_no_more_than_alpha_of_all_courses_ever_reach_the_threshold(self) -> None:
+        assert np.mean([process.capital.reached(8.0) for process in self.courses(8.0)]) <= 1.0 / 8.0
 
 
 @pytest.mark.random

@@ -8,7 +8,7 @@ from benchmarks.decisions.policy import NEVER, BatchPolicy, CalibratedPolicy, Co
 from benchmarks.peers.catalogue import ON_COUNTS, WHOLE_ROLLOUTS, WITH_HORIZON, YARDSTICK
 from benchmarks.peers.fisher import FI05, POC, p_values, upper_tail
 from benchmarks.peers.group_sequential import Shape, constant, crossing_probability
-from benchmarks.peers.mixture_sprt import log_mixture, log_ratio
+from benchmarks.peers.mixture_sprt import MSP, log_mixture, log_ratio
 from benchmarks.peers.multinomial import LM, log_evidence, log_evidence_of_ramp
 from benchmarks.peers.spending import first_crossing
 from hypothesis import given
@@ -96,6 +96,11 @@ class TestMixtureSprt:
         # gostevehoward/confseq, uniform_boundaries_unittest.cpp: s of variance v estimates s/v with variance 1/v.
         found = log_mixture(np.array(s / v), np.array(1.0 / v), rho**-0.5)
         assert float(found) == pytest.approx(expected, abs=1e-6)
+
+    def test_rolls_back_no_canary_that_is_better(self):
+        better = poisson(3, replicates=5, canary_per_tick=300, stable_per_tick=300, canary_share=0.01, stable_share=0.1)
+        assert (MSP.first_rollbacks(better, Conditions()) == NEVER).all()
+        assert (log_ratio(better)[0][:, -1] > 3.0).all()
 
     def test_knows_nothing_before_the_first_error(self):
         ratio, difference = log_ratio(np.array([[(10, 0, 90, 0), (0, 0, 90, 3)]]))
