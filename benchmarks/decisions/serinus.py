@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from benchmarks.decisions.policy import Conditions, Outcome, TickData
-from serinus.judge import judge
-from serinus.judge.judge import assess
+from serinus.judge.judge import assess, learn
 from serinus.judge.measurements import Measurement, RateMeasurement, Tick
 from serinus.judge.running import Running
 from serinus.rollout.types import (
@@ -76,8 +75,7 @@ class Judged:
         """Let the judge learn from stable's ticks before the rollout."""
         past = list(before)
         ticks = [self._tick(number, each) for number, each in enumerate(past, 1 - len(past))]
-        learn = getattr(judge, "learn", None)
-        self.running = learn(self.plan, self.running, ticks) if learn and ticks else self.running
+        self.running = learn(self.plan, self.running, ticks) if ticks else self.running
 
     def on(self, number: int, measurements: Measurements) -> Assessment:
         """Judge one tick, numbered from 1."""

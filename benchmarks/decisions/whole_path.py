@@ -16,7 +16,7 @@ from benchmarks.decisions.scrapes import TICK, Faults, Fleet, moment
 from benchmarks.decisions.serinus import plan_of
 from benchmarks.decisions.traffic import HISTORY_TICKS, Scene
 from serinus.controller.measure import Measured, measure
-from serinus.judge.judge import assess
+from serinus.judge.judge import assess, learn
 from serinus.judge.running import Running
 from serinus.prometheus.client import Prometheus
 from serinus.rollout.types import RolloutPlan
@@ -114,11 +114,13 @@ class _Operator:
     reason: str = ""
 
     def measured(self, fleet: Fleet, prometheus: Prometheus, step: int, now: float) -> Measured | None:
+        running = Running.from_wire(self.written)
         return measure(
             plan=self.plan,
             preset=PRESET,
             scope=fleet.scope(now),
-            previous=Running.from_wire(self.written).at,
+            previous=running.at,
+            begins=running == Running(),
             ready_since=moment(0.0),
             step=step,
             next_weight=self.plan.steps[step + 1].weight if step + 1 < len(self.plan.steps) else 100,
@@ -129,8 +131,12 @@ class _Operator:
 
     def judged(self, measured: Measured) -> str:
         """Judge and write; return the reason of a rollback."""
-        running, said = assess(self.plan, Running.from_wire(self.written), measured.tick)
-        self.written, self.reason = running.to_wire(), said.reason
+        before = Running.from_wire(self.written)
+        learnt = learn(self.plan, before, measured.past) if measured.past else before
+        after, said = assess(self.plan, learnt, measured.tick)
+        self.reason = said.reason
+        if after != before:
+            self.written = after.to_wire()
         return said.reason if said.rollback else ""
 
 
