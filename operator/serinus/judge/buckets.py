@@ -75,25 +75,27 @@ def fits(layout: Layout, measurement: HistogramMeasurement) -> str:
 def overflow(measurement: HistogramMeasurement, past: Sequence[int]) -> str:
     """Return what is wrong with the highest bucket, empty if at most 20 %, or two equal shares, are in it.
 
-    Looks at stable's past alone, and at both sides of this tick where there is none, so that no tick is left out for
-    what it shows.
+    What counts is what the buckets were made for: the training reference, else stable's past. Only where there is
+    neither, this tick's counts of both sides do, so that no tick is left out for the difference that it shows; and if
+    the world has moved into the highest bucket since the training, that is no fault of the buckets.
     """
     if not measurement.edges:
         return ""
-    drawn = past if sum(past) else measurement.canary_and_stable
+    counts: Sequence[int]
+    if measurement.reference and any(measurement.reference):
+        counts, whose = measurement.reference, "of the training reference"
+    else:
+        counts, whose = past if any(past) else measurement.canary_and_stable, "of what is measured"
+    total = sum(counts)
+    share = counts[-1] / total if total else 0.0
     most = max(LARGEST_OVERFLOW, 2.0 / measurement.size)
-    for counts, whose in ((measurement.reference, "of the training reference"), (drawn, "of what is measured")):
-        total = sum(counts or ())
-        if not counts or total == 0:
-            continue
-        share = counts[-1] / total
-        # Near the limit it must not depend on luck whether a tick counts.
-        if share - _CLEARLY * sqrt(share * (1.0 - share) / total) > most:
-            return (
-                f"{share:.0%} {whose} lie above the highest edge, where no change can be seen; "
-                f"widen the buckets so that at most {most:.0%} do"
-            )
-    return ""
+    # Near the limit it must not depend on luck whether a tick counts.
+    if total == 0 or share - _CLEARLY * sqrt(share * (1.0 - share) / total) <= most:
+        return ""
+    return (
+        f"{share:.0%} {whose} lie above the highest edge, where no change can be seen; "
+        f"widen the buckets so that at most {most:.0%} do"
+    )
 
 
 def sums(layout: Layout, measurement: HistogramMeasurement, rows: Iterable[Sequence[int]]) -> tuple[int, ...]:

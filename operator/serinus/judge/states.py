@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from serinus.judge.course import Course, Moment
 from serinus.judge.exposure import Exposure
+from serinus.judge.wire import Exact
 from serinus.stats import breaches, count_process
 from serinus.stats.breaches import BreachShare, Thinning
 from serinus.stats.capital import Capital
@@ -97,7 +98,7 @@ class RateState:
 class LatencyState:
     """A whole histogram of durations: one contest per edge that was chosen."""
 
-    edges: tuple[float, ...] = ()
+    edges: tuple[Exact, ...] = ()
     """Seconds, ascending; empty before anything was counted."""
     contests: tuple[Contest, ...] = ()
     scatter: Scatter = field(default_factory=Scatter)
@@ -109,7 +110,7 @@ class DriftState:
 
     samples: TwoSamples = field(default_factory=TwoSamples)
     schedule: Schedule = field(default_factory=Schedule)
-    edges: tuple[float, ...] = ()
+    edges: tuple[Exact, ...] = ()
     """Between the buckets that are told apart; empty for categories."""
     categories: tuple[int, ...] = ()
     """Digests of the categories that are told apart, in the order in which they came up."""

@@ -1,8 +1,8 @@
 """Frozen dataclasses of numbers as plain JSON lists, in the order of their fields, and back.
 
-What is written is short, so floats are rounded to ten digits; money on bets is not, or a process that stands exactly
-at its threshold would fall below. Knows no field by name: whoever changes a dataclass that is remembered raises
-``running.WIRE_VERSION``.
+What is written is short, so floats are rounded to ten digits. Edges of buckets are not, or they would not be found
+again, nor is money on bets, or a process that stands exactly at its threshold would fall below. Knows no field by
+name: whoever changes a dataclass that is remembered raises ``running.WIRE_VERSION``.
 """
 
 from collections.abc import Callable
@@ -10,11 +10,13 @@ from dataclasses import fields, is_dataclass
 from functools import cache
 from math import isfinite
 from types import NoneType, UnionType
-from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from serinus.stats.capital import Capital
 
 DIGITS = 10
+Exact = Annotated[float, "exact"]
+"""A float of which every digit counts, such as the edge of a bucket, which is found again by its value."""
 
 T = TypeVar("T")
 _Turn = Callable[[Any], Any]
@@ -46,13 +48,13 @@ def as_remembered(value: T) -> T:
 
 @cache
 def _packer(hint: Any, exact: bool = False) -> _Turn:
-    if hint is float:
-        return float if exact else _rounded
+    if hint is float or hint is Exact:
+        return float if exact or hint is Exact else _rounded
     if hint in (int, str, bool):
         return _same
     if is_dataclass(hint):
         exact = exact or hint is Capital
-        hints = get_type_hints(hint)
+        hints = get_type_hints(hint, include_extras=True)
         turns = [(each.name, _packer(hints[each.name], exact)) for each in fields(hint)]
         return lambda value: [turn(getattr(value, name)) for name, turn in turns]
     if (inner := _optional(hint)) is not None:
@@ -71,11 +73,11 @@ def _rounder(hint: Any) -> _Turn | None:
     """Return what rounds a value as ``pack`` does, None if it stays as it is."""
     if hint is float:
         return _rounded
-    if hint in (int, str, bool, Capital):
+    if hint in (int, str, bool, Capital, Exact):
         return None
     if is_dataclass(hint):
         sort = cast("Callable[..., Any]", hint)
-        hints = get_type_hints(hint)
+        hints = get_type_hints(hint, include_extras=True)
         names = [each.name for each in fields(hint)]
         turns = [(name, _rounder(hints[name])) for name in names]
         if all(turn is None for _, turn in turns):
@@ -96,11 +98,11 @@ def _rounder(hint: Any) -> _Turn | None:
 
 @cache
 def _unpacker(hint: Any) -> _Turn:
-    if hint in (float, int, str, bool):
-        return _checked(hint)
+    if hint in (float, int, str, bool, Exact):
+        return _checked(float if hint is Exact else hint)
     if is_dataclass(hint):
         sort = cast("Callable[..., Any]", hint)
-        hints = get_type_hints(hint)
+        hints = get_type_hints(hint, include_extras=True)
         names = [each.name for each in fields(hint)]
         turns = [_unpacker(hints[name]) for name in names]
         return lambda wire: sort(
