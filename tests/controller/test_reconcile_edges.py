@@ -385,3 +385,17 @@ def test_a_training_profile_is_read_frozen_and_missed() -> None:
     world.run(2)
     assert world.status()["canary"]["planOutdated"] is True
     assert world.reports()[0]["spec"] == report["spec"]
+
+
+@pytest.mark.parametrize(("pull", "told"), [(1.0, 0), (0.2, 1)])
+def test_a_canary_that_gets_another_share_than_its_pods_give_is_reported_and_goes_on(pull: float, told: int) -> None:
+    world, _, second = with_canary()
+    world.pull[second] = pull
+    step = world.status()["canary"]["step"]
+    world.run_until(lambda it: (it.status().get("canary") or {}).get("step") != step)
+    assert world.told.reasons().count(contract.REASON_TRAFFIC_SHARE_OFF) == told
+    available = world.condition("MetricsAvailable")
+    assert available["status"] == "True"
+    assert ("does not get the share of requests" in available["message"]) is bool(told)
+    assert world.reports()[0]["status"]["assessment"]["traffic"]["off"] is bool(told)
+    world.run_until(lambda it: it.selected() == second)

@@ -72,7 +72,7 @@ def test_an_event_where_something_begins(before: Assessment | None, after: Asses
 
 
 def test_the_event_has_the_figures_and_names_the_signals() -> None:
-    assert notes_of(None, answer(traffic=OFF))[0].message == "5 % of 20 %"
+    assert notes_of(None, answer(traffic=OFF))[0].message.startswith("5 % of 20 %; clients that keep connections")
     assert notes_of(answer(CHANGED), answer(CHANGED, AGE))[0].message.startswith("age: ")
 
 

@@ -113,6 +113,8 @@ class World:
         self.now = START
         self.rate = rate
         self.error_share: dict[str, float] = {}
+        self.pull: dict[str, float] = {}
+        """By revision, how many times the requests of an ordinary pod its pods draw; 1 if absent."""
         self.cluster = FakeCluster(lambda: self.now)
         self.prometheus = FakePrometheus()
         self.told = Told()
@@ -191,8 +193,9 @@ class World:
             counters = self.prometheus.pods.setdefault(pod_name, Counters(revision=revision, born=born))
             total, bad = counters.history[-1][1:] if counters.history else (0.0, 0.0)
             if pod in chosen:
-                total += self.rate / len(chosen)
-                bad += self.rate / len(chosen) * self.error_share.get(revision, 0.0)
+                drawn = self.rate * self.pull.get(revision, 1.0) / len(chosen)
+                total += drawn
+                bad += drawn * self.error_share.get(revision, 0.0)
             counters.history.append((self.now, total, bad))
         for counters in self.prometheus.pods.values():
             counters.history[:] = counters.history[-700:]

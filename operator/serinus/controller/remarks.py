@@ -11,9 +11,10 @@ from serinus.judge.measurements import ExpectedShare
 from serinus.rollout.decide import Note
 from serinus.rollout.types import Assessment, Canary, CanaryState, Measuring, Observed
 
+KEPT_CONNECTIONS = "clients that keep connections open stay with the pods they know"
 SHARE_IS_OFF = (
     "the canary does not get the share of requests that its pods should give (status.assessment.traffic of the "
-    "RolloutReport has the figures): clients that keep connections open stay with the pods they know"
+    f"RolloutReport has the figures): {KEPT_CONNECTIONS}"
 )
 WORLD_CHANGED = (
     "{names}: canary and stable both moved away from the training reference and agree with each other: "
@@ -49,8 +50,9 @@ def notes_of(before: Assessment | None, after: Assessment) -> tuple[Note, ...]:
     """Return the Events of what a tick brought to light: once per step for the share, once for a changed world."""
     notes = []
     if _is_off(after) and not (before is not None and before.step == after.step and _is_off(before)):
-        because = after.traffic.because if after.traffic is not None and after.traffic.because else SHARE_IS_OFF
-        notes.append(Note(warning=True, reason=contract.REASON_TRAFFIC_SHARE_OFF, message=because))
+        because = after.traffic.because if after.traffic is not None else ""
+        message = f"{because}; {KEPT_CONNECTIONS}" if because else SHARE_IS_OFF
+        notes.append(Note(warning=True, reason=contract.REASON_TRAFFIC_SHARE_OFF, message=message))
     known = set(_changed_worlds(before)) if before is not None else set()
     if news := [name for name in _changed_worlds(after) if name not in known]:
         message = WORLD_CHANGED.format(names=", ".join(news))
