@@ -134,13 +134,20 @@ def standardised(shift: float, canary: Floats, baseline: Floats) -> float:
 
 def location_shift(canary: Floats, baseline: Floats, confidence: float = CONFIDENCE) -> Shift:
     """Return the shift between two samples (shapes (n,), (m,), not both constant) with its confidence interval."""
-    bounds = float(canary.min() - baseline.max()), float(canary.max() - baseline.min())
-    quantile = float(ndtri((1.0 + confidence) / 2.0))
+    bounds, quantile = _bounds(canary, baseline), _quantile(confidence)
     return Shift(
         low=_root(canary, baseline, quantile, bounds),
         high=_root(canary, baseline, -quantile, bounds),
         estimate=_root(canary, baseline, 0.0, bounds),
     )
+
+
+def _bounds(canary: Floats, baseline: Floats) -> tuple[float, float]:
+    return float(canary.min() - baseline.max()), float(canary.max() - baseline.min())
+
+
+def _quantile(confidence: float) -> float:
+    return float(ndtri((1.0 + confidence) / 2.0))
 
 
 def _root(canary: Floats, baseline: Floats, quantile: float, bounds: tuple[float, float]) -> float:
@@ -163,13 +170,19 @@ def classify(canary: Floats, baseline: Floats) -> Label:
     # With one point on each side the original fails; here it passes.
     if _constant(canary, baseline) or _cannot_be_high(canary, baseline):
         return Label.PASS
-    shift = location_shift(canary, baseline)
-    if shift.low <= EFFECT_SHARE * abs(shift.estimate):
+    if not _clearly_shifted(canary, baseline):
         return Label.PASS
     mean = float(baseline.mean())
     # Without errors in the baseline the ratio is infinite, or 0/0, which its check lets through.
     large = mean == 0.0 or float(canary.mean()) / mean >= ALLOWED_INCREASE
     return Label.HIGH if large else Label.PASS
+
+
+def _clearly_shifted(canary: Floats, baseline: Floats) -> bool:
+    """Tell whether the lower end is above a quarter of the estimate, looking for no root that cannot matter."""
+    bounds = _bounds(canary, baseline)
+    low = _root(canary, baseline, _quantile(CONFIDENCE), bounds)
+    return low > 0.0 and low > EFFECT_SHARE * abs(_root(canary, baseline, 0.0, bounds))
 
 
 def _constant(canary: Floats, baseline: Floats) -> bool:
@@ -178,10 +191,9 @@ def _constant(canary: Floats, baseline: Floats) -> bool:
 
 def _cannot_be_high(canary: Floats, baseline: Floats) -> bool:
     """Tell that the lower end is negative whatever the solver's last digits are: saves most of the time."""
-    if float(canary.min() - baseline.max()) >= -2.0 * TOLERANCE:
+    if _bounds(canary, baseline)[0] >= -2.0 * TOLERANCE:
         return False
-    quantile = float(ndtri((1.0 + CONFIDENCE) / 2.0))
-    return standardised(-2.0 * TOLERANCE, canary, baseline) < quantile
+    return standardised(-2.0 * TOLERANCE, canary, baseline) < _quantile(CONFIDENCE)
 
 
 def _noisy(points: Floats, seed: int) -> Floats:
