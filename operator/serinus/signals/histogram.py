@@ -101,8 +101,9 @@ def _shared(by_pod: Mapping[str, frozenset[str]]) -> list[float]:
     numbers = _numbers(by_pod)
     finite = sorted({each for each in numbers.values() if math.isfinite(each)})
     distinct = [each for i, each in enumerate(finite) if i == 0 or not _same(each, finite[i - 1])]
-    found = {pod: [numbers[label] for label in labels if label in numbers] for pod, labels in by_pod.items()}
-    return [each for each in distinct if all(any(_same(has, each) for has in edges) for edges in found.values())]
+    # Hardly ever more than two: hundreds of pods of one image have the same labels.
+    found = [[numbers[label] for label in labels if label in numbers] for labels in set(by_pod.values())]
+    return [each for each in distinct if all(any(_same(has, each) for has in edges) for edges in found)]
 
 
 def _edge_below(edges: Sequence[float], bound: float, seconds_per_unit: float) -> float:
