@@ -19,7 +19,9 @@ def test_it_is_pearsons_correlation_of_neighbours(origin: float) -> None:
     assert of(values).estimate == pytest.approx(np.corrcoef(values[:-1], values[1:])[0, 1], rel=1e-6)
 
 
-@pytest.mark.parametrize("values", [[], [1.0, 2.0, 3.0], [7.3] * 50, [1e300] * 9, [1e-320, 0.0, 1e-320, 0.0, 0.0]])
+@pytest.mark.parametrize(
+    "values", [[], [1.0, 2.0, 3.0], [7.3] * 50, [0.0, *[0.1] * 9], [1e300] * 9, [1e-320, 0.0, 1e-320, 0.0, 0.0]]
+)
 def test_too_few_values_or_a_constant_say_nothing(values: list[float]) -> None:
     assert of(values).estimate is None
 

@@ -109,6 +109,12 @@ def test_either_way_can_be_worse() -> None:
     assert run(pairs).evidence < 1.0
 
 
+def test_one_wild_value_does_not_blind_for_what_follows() -> None:
+    rng = np.random.default_rng(2)
+    steady = [(float(110 + rng.normal()), float(100 + rng.normal())) for _ in range(60)]
+    assert run([*steady[:6], (-1e300, 100.0), *steady]).capital.reached(20.0)
+
+
 def test_the_effect_is_relative_and_has_an_error() -> None:
     rng = np.random.default_rng(2)
     pairs = [(float(110 + rng.normal()), float(100 + rng.normal())) for _ in range(80)]

@@ -50,6 +50,10 @@ def test_a_new_category_is_evidence() -> None:
     assert evidence((490, 490, 20), (5_000, 5_000)) > 1e6
 
 
+def test_five_requests_that_a_small_reference_lacks_are_little_evidence() -> None:
+    assert evidence((245, 250, 5), (250, 250, 0)) < 20
+
+
 def test_a_small_reference_gives_less_evidence() -> None:
     assert 1 < evidence((300, 200), (50, 50)) < evidence((300, 200), (5_000, 5_000))
 

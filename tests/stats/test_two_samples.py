@@ -9,7 +9,7 @@ import pytest
 
 from serinus.stats.capital import Capital
 from serinus.stats.starts import start_mass
-from serinus.stats.two_samples import TwoSamples, log_factors
+from serinus.stats.two_samples import CONCENTRATIONS, RECENT_CONCENTRATIONS, TwoSamples, log_factors
 from support.histograms import shifted, ways
 
 Counts = tuple[int, ...]
@@ -129,6 +129,14 @@ def test_a_tick_with_one_side_leaves_the_evidence(canary: Counts, stable: Counts
     after = before.plus(canary, stable, start=0.5, threshold=20.0)
     assert after.capital == before.capital
     assert after.stable == tuple(map(sum, zip(before.stable, stable, strict=True)))
+
+
+def test_a_tick_larger_than_all_the_past_is_not_staked_on_it() -> None:
+    """Twelve of twenty are no reason to bet on 60 % of the twenty thousand that come with the next weight."""
+    before = TwoSamples(canary=(12, 8), stable=(500, 500), recent=(12.0, 8.0), capital=SPREAD)
+    after = before.plus((10_000, 10_000), (90_000, 90_000), start=0.0, threshold=1e9)
+    learnt = len(CONCENTRATIONS) + len(RECENT_CONCENTRATIONS)
+    assert sum(after.capital.parts[:learnt]) > 0.9 * sum(before.capital.parts[:learnt])
 
 
 def test_a_category_that_stable_never_had_is_found() -> None:

@@ -5,7 +5,7 @@ edges, no sides.
 """
 
 from collections.abc import Sequence
-from math import log, sqrt
+from math import sqrt
 
 import numpy as np
 
@@ -16,17 +16,15 @@ from serinus.errors import BrokenInvariant
 BULK = (0.6, 0.3)
 TAILS = (0.1, 0.03, 0.01, 0.001)
 
-_SMALLEST_EDGE = 1e-9
-
 
 def choose(pooled: Sequence[int], edges: Sequence[float], most: int = 6) -> tuple[int, ...]:
     """Return indices of edges, ascending, at least one.
 
     For each share of ``BULK`` and ``TAILS`` the lowest edge is taken above which no more requests lie, by cautious
-    estimates: ``slower / all - 1 / (2 sqrt(all))`` for the bulk, ``(slower + 1) / (all + 1)`` for tails. Tails that are
-    too small to be told from so few requests are replaced by edges that are spread evenly, by ratio, from there to the
-    highest one: 1 % of requests at 2 s lie above one of them whatever the first tick happened to show. The same input
-    gives the same edges.
+    estimates: ``slower / all - 1 / (2 sqrt(all))`` for the bulk, ``(slower + 1) / (all + 1)`` for tails. A tail that is
+    too small to be told from so few requests is replaced by the edge at twice the highest one so far: 1 % of requests
+    at 2 s lie above an edge that few others pass, whatever the first tick happened to show. The same input gives the
+    same edges.
 
     Counts of both sides must be pooled: the comparison at an edge is conditional on pooled counts, so that a choice
     that knows nothing else keeps it valid, even for the very tick that is chosen from.
@@ -46,8 +44,12 @@ def choose(pooled: Sequence[int], edges: Sequence[float], most: int = 6) -> tupl
     bulk = [_lowest(slower, share * total + 0.5 * sqrt(total)) for share in BULK]
     tails = [_lowest(slower, share * (total + 1.0) - 1.0) for share in TAILS]
     chosen = {index for index in (*bulk, *tails) if index is not None}
-    if None in tails:
-        chosen |= _spread(edges, max(chosen, default=None), tails.count(None))
+    if total == 0:
+        chosen = _spread(edges)
+    elif chosen:
+        chosen |= _beyond(edges, max(chosen), tails.count(None))
+    else:
+        chosen = {len(edges) - 1}
     return _thinned(sorted(chosen), most)
 
 
@@ -55,15 +57,20 @@ def _lowest(slower: Sequence[float], most: float) -> int | None:
     return next((index for index, count in enumerate(slower) if count <= most), None)
 
 
-def _spread(edges: Sequence[float], after: int | None, number: int) -> set[int]:
-    """Return up to ``number`` indices above ``after``, evenly by the ratio of their edges, the highest among them."""
-    first = 0 if after is None else after + 1
-    if first >= len(edges):
-        return set()
-    logs = [log(max(edge, _SMALLEST_EDGE)) for edge in edges]
-    low, high = logs[max(first - 1, 0)], logs[-1]
-    wanted = (low + (high - low) * step / number for step in range(1, number + 1))
-    return {min(range(first, len(edges)), key=lambda index: abs(logs[index] - each)) for each in wanted}
+def _beyond(edges: Sequence[float], last: int, number: int) -> set[int]:
+    """Return up to ``number`` indices above ``last``, each at the edge closest to twice the one before."""
+    found: set[int] = set()
+    while len(found) < number and last + 1 < len(edges):
+        wanted = 2.0 * edges[last]
+        last = min(range(last + 1, len(edges)), key=lambda index: abs(edges[index] - wanted))
+        found.add(last)
+    return found
+
+
+def _spread(edges: Sequence[float]) -> set[int]:
+    """Return indices from the lowest to the highest edge."""
+    number = len(BULK) + len(TAILS)
+    return {round(step * (len(edges) - 1) / (number - 1)) for step in range(number)}
 
 
 def _thinned(indices: Sequence[int], most: int) -> tuple[int, ...]:
