@@ -84,9 +84,12 @@ class PairProcess:
 
         r is stable's lag-1 autocorrelation, drawn to 0.3 while few values are known, between 0 and 0.9.
         """
-        known = self.stable.estimate
-        pairs = float(self.stable.pairs) if known is not None else 0.0
-        r = ((known or 0.0) * pairs + SUPPOSED_CORRELATION * SUPPOSED_PAIRS) / (pairs + SUPPOSED_PAIRS)
+        known, pairs = self.stable.estimate, float(self.stable.pairs)
+        r = SUPPOSED_CORRELATION
+        if known is not None and pairs > 4.0:
+            # In short series the estimate is too small by (1 + 4 r) / pairs (Kendall, Biometrika 41 (1954) 403).
+            unbiased = (known * pairs + 1.0) / (pairs - 4.0)
+            r = (unbiased * (pairs - 4.0) + SUPPOSED_CORRELATION * SUPPOSED_PAIRS) / (pairs - 4.0 + SUPPOSED_PAIRS)
         r = min(max(r, 0.0), LARGEST_CORRELATION)
         return ceil(round(2.0 * (1.0 + r) / (1.0 - r), 9))
 
