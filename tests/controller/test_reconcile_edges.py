@@ -399,3 +399,14 @@ def test_a_canary_that_gets_another_share_than_its_pods_give_is_reported_and_goe
     assert ("does not get the share of requests" in available["message"]) is bool(told)
     assert world.reports()[0]["status"]["assessment"]["traffic"]["off"] is bool(told)
     world.run_until(lambda it: it.selected() == second)
+
+
+def test_the_judge_learns_from_stables_past_once() -> None:
+    world, _ = serving()
+    world.run(60)
+    world.apply(model_deployment("model:2"))
+    world.run_until(lambda it: any("running" in (each.get("status") or {}) for each in it.reports()))
+    learnt = world.reports()[0]["status"]["running"]["learnt"]
+    assert learnt >= 10
+    world.run(30)
+    assert world.reports()[0]["status"]["running"]["learnt"] == learnt
