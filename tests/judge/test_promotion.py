@@ -3,21 +3,17 @@ from math import log
 
 import pytest
 
-from judge.rollouts import START, errors, first, latency, plan, play, play_from, query, rates
+from judge.rollouts import START, errors, first, latency, plan, play, play_from, promoted, query, rates
 from serinus import contract
 from serinus.judge.judge import assess
 from serinus.judge.measurements import Measurement, Missing, Tick, ValueMeasurement
 from serinus.judge.running import Running
-from serinus.rollout.types import Assessment, Signal, SignalAction, Verdict
+from serinus.rollout.types import Signal, SignalAction, Verdict
 
 CLEAN = rates((20, 0), (80, 0))
 PROVEN = rates((2_000, 0), (8_000, 0))
 FINE = ValueMeasurement(value=60.0)
 NO_DATA = Missing(reason=contract.REASON_NO_SERIES, message="no series of the canary's pods")
-
-
-def promoted(assessment: Assessment) -> bool:
-    return assessment.promote
 
 
 def test_a_clean_canary_needs_about_the_requests_of_theory() -> None:

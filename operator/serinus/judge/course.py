@@ -10,9 +10,9 @@ MAX_COMPARISONS = 40
 """Edges at which requests are compared, over all signals; a rate signal has one."""
 MAX_EDGES = 6
 MAX_PROOFS = 8
-MAX_PROOFS_IN_ALL = 120
+MAX_PROOFS_IN_ALL = 100
 MAX_BUCKETS = 200
-MAX_BUCKETS_IN_ALL = 640
+MAX_BUCKETS_IN_ALL = 400
 
 DRIFT_KINDS = frozenset({SignalKind.PREDICTION_DRIFT, SignalKind.FEATURE_DRIFT})
 RATE_KINDS = frozenset(

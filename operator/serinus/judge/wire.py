@@ -1,8 +1,8 @@
 """Frozen dataclasses of numbers as plain JSON lists, in the order of their fields, and back.
 
 What is written is short, so floats are rounded to ten digits. Edges of buckets are not, or they would not be found
-again, nor is money on bets, or a process that stands exactly at its threshold would fall below. Knows no field by
-name: whoever changes a dataclass that is remembered raises ``running.WIRE_VERSION``.
+again, nor is a share that was set, nor money on bets, or a process that stands exactly at its threshold would fall
+below. Knows no field by name: whoever changes a dataclass that is remembered raises ``running.WIRE_VERSION``.
 """
 
 from collections.abc import Callable
@@ -13,10 +13,13 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from serinus.stats.capital import Capital
+from serinus.stats.traffic_share import TrafficShareState
 
 DIGITS = 10
 Exact = Annotated[float, "exact"]
 """A float of which every digit counts, such as the edge of a bucket, which is found again by its value."""
+
+_EXACT = (Capital, TrafficShareState)
 
 T = TypeVar("T")
 _Turn = Callable[[Any], Any]
@@ -53,7 +56,7 @@ def _packer(hint: Any, exact: bool = False) -> _Turn:
     if hint in (int, str, bool):
         return _same
     if is_dataclass(hint):
-        exact = exact or hint is Capital
+        exact = exact or hint in _EXACT
         hints = get_type_hints(hint, include_extras=True)
         turns = [(each.name, _packer(hints[each.name], exact)) for each in fields(hint)]
         return lambda value: [turn(getattr(value, name)) for name, turn in turns]
@@ -73,7 +76,7 @@ def _rounder(hint: Any) -> _Turn | None:
     """Return what rounds a value as ``pack`` does, None if it stays as it is."""
     if hint is float:
         return _rounded
-    if hint in (int, str, bool, Capital, Exact):
+    if hint in (int, str, bool, Exact, *_EXACT):
         return None
     if is_dataclass(hint):
         sort = cast("Callable[..., Any]", hint)

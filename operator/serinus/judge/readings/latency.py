@@ -12,7 +12,7 @@ from serinus.judge import words
 from serinus.judge.course import Course, Moment
 from serinus.judge.measurements import HistogramMeasurement, Measurement, Missing, RateMeasurement
 from serinus.judge.readings import contests
-from serinus.judge.readings.reading import WORSE, Heard, Hearing, Reading, mismatch, nothing, wrong_sort
+from serinus.judge.readings.reading import WORSE, Charge, Heard, Hearing, Reading, mismatch, nothing, wrong_sort
 from serinus.judge.states import Contest, LatencyState, Scatter, SignalState
 from serinus.judge.wire import as_remembered
 from serinus.rollout.types import Signal
@@ -128,7 +128,7 @@ def _reading(
     all_contests = state.contests or (contests.fresh(course),)
     charges = tuple(contests.charge(signal, contest, WORSE[signal.kind]) for contest in all_contests)
     factor = state.scatter.dispersion.factor
-    leading = max(range(len(charges)), key=lambda index: (charges[index].practical, charges[index].evidence, -index))
+    leading = max(range(len(charges)), key=lambda index: _weight(charges[index], all_contests[index]))
     first, overall = all_contests[leading], all_contests[leading].difference.overall
     evidence = sum(charge.evidence for charge in charges) / len(charges)
     return Reading(
@@ -150,6 +150,11 @@ def _reading(
         dispersion=factor,
         counts=first.counts,
     )
+
+
+def _weight(charge: Charge, contest: Contest) -> tuple[bool, float, float]:
+    """Return what makes an edge the one to tell of: several may stand at the cap, the clearest effect says most."""
+    return charge.practical, charge.evidence, contest.difference.overall.lower or 0.0
 
 
 def _told(signal: Signal, course: Course, state: LatencyState, leading: Contest, index: int, evidence: float) -> str:
