@@ -1,7 +1,8 @@
 """The seven bars, as findings: what was measured, what was wanted, whether it holds.
 
-A share is said to miss its bar only if chance does not explain it: if the exact bound at three standard errors (one
-replicate set in 740 is wrong by more) lies beyond the bar.
+A share or a median is said to miss its bar only if chance does not explain it: if its exact bound at three standard
+errors (one set of replicates in 740 is wrong by more) lies beyond the bar. What is beyond its bar by less than that is
+counted apart.
 """
 
 from collections.abc import Iterator
@@ -27,6 +28,9 @@ class Finding:
     measured: str
     wanted: str
     holds: bool
+    """Within the bar, or beyond it by no more than chance explains."""
+    plainly: bool = True
+    """Within the bar as measured."""
 
 
 def findings(outcomes: Outcomes) -> list[Finding]:
@@ -53,6 +57,7 @@ def _false_rollbacks(outcomes: Outcomes) -> Iterator[Finding]:
                 measured=told(share),
                 wanted=f"at most {cell.bar:g}",
                 holds=share.lower() <= cell.bar,
+                plainly=share.value <= cell.bar,
             )
         elif cell.onset_tick:
             yield Finding(
@@ -61,6 +66,7 @@ def _false_rollbacks(outcomes: Outcomes) -> Iterator[Finding]:
                 measured=f"before the onset {told(summary.early)}",
                 wanted=f"at most {cell.conditions.alpha:g}",
                 holds=summary.early.lower() <= cell.conditions.alpha,
+                plainly=summary.early.value <= cell.conditions.alpha,
             )
 
 
@@ -105,7 +111,8 @@ def _within(bar: int, cell: Cell, summary: Summary, limit: float, which: str) ->
         cell=cell.name,
         measured=f"{summary.median_seconds:g} s",
         wanted=f"at most {limit:g} s ({which})",
-        holds=summary.median_seconds <= limit,
+        holds=summary.median_lower <= limit,
+        plainly=summary.median_seconds <= limit,
     )
 
 
@@ -125,9 +132,13 @@ def _promotions(outcomes: Outcomes) -> Iterator[Finding]:
         rate, excess = cell.world.requests_per_second, cell.world.canary - cell.world.base
         if excess >= cell.conditions.unacceptable - 1e-12:
             beta = cell.conditions.beta
-            holds = ours.promoted.lower() <= beta
             yield Finding(
-                bar=4, cell=name, measured=f"promoted {told(ours.promoted)}", wanted=f"at most {beta:g}", holds=holds
+                bar=4,
+                cell=name,
+                measured=f"promoted {told(ours.promoted)}",
+                wanted=f"at most {beta:g}",
+                holds=ours.promoted.lower() <= beta,
+                plainly=ours.promoted.value <= beta,
             )
         elif excess <= 0:
             yield Finding(
@@ -136,6 +147,7 @@ def _promotions(outcomes: Outcomes) -> Iterator[Finding]:
                 measured=f"promoted {told(ours.promoted)}",
                 wanted="at least 0.94",
                 holds=ours.promoted.upper() >= 0.94,
+                plainly=ours.promoted.value >= 0.94,
             )
             minutes = {100: 5.0, 10: 10.0}.get(int(rate))
             if minutes is not None:
@@ -162,6 +174,7 @@ def _harm(outcomes: Outcomes) -> Iterator[Finding]:
                     measured=f"{ours.excess:.1f} ± {ours.excess_error:.1f} failed requests",
                     wanted=f"below {theirs.excess:.1f} ± {theirs.excess_error:.1f} ({peer})",
                     holds=ours.excess - theirs.excess <= 3.0 * hypot(ours.excess_error, theirs.excess_error),
+                    plainly=ours.excess < theirs.excess,
                 )
 
 
@@ -175,6 +188,7 @@ def _shares(outcomes: Outcomes) -> Iterator[Finding]:
                 measured=told(summary.rolled_back),
                 wanted=f"at least {cell.least_share:g}",
                 holds=summary.rolled_back.upper() >= cell.least_share,
+                plainly=summary.rolled_back.value >= cell.least_share,
             )
 
 

@@ -57,12 +57,12 @@ def _point(rate: float, weight: int, base: float) -> Iterator[Cell]:
             replace(null, canary=canary),
             weight=weight,
             margin=base / 2 if multiple >= 2 else 0.0,
-            most_seconds=_catastrophe(rate * weight / 100, canary),
+            most_seconds=_catastrophe(rate * weight / 100, canary) if multiple >= 5 else None,
         )
 
 
 def _catastrophe(canary_per_second: float, share: float) -> float | None:
-    """Bar 2: twenty percent of errors or more."""
+    """Bar 2: twenty percent of errors or more where there was a fifth of that or less."""
     if share < 0.2:
         return None
     return 90.0 if canary_per_second >= 0.5 else 360.0 if canary_per_second >= 0.05 else None

@@ -15,7 +15,7 @@ from benchmarks.decisions.store import Row, Store
 
 CHUNK = 20
 """Replicates in one task."""
-ROUNDS = (0.05, 0.2, 0.5, 1.0)
+ROUNDS = (0.05, 0.2, 0.4, 0.6, 0.8, 1.0)
 """Shares of its aim that every line has reached after each round."""
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import betaincinv
+from scipy.stats import binom
 
 from benchmarks.decisions.cells import Cell
 from benchmarks.decisions.policy import NEVER
@@ -51,6 +52,8 @@ class Summary:
     """Before it: falsely."""
     median_seconds: float
     """From the onset to the rollback, over all replicates; infinite where fewer than half are rolled back."""
+    median_lower: float
+    """The true median is shorter only by a chance of three standard errors: an order statistic, exact."""
     p90_seconds: float
     within_minute: Share
     reasons: tuple[tuple[str, int], ...]
@@ -67,6 +70,7 @@ def summarise(cell: Cell, results: Sequence[Result]) -> Summary:
         rolled_back=Share(hits=int(np.isfinite(times).sum()), of=size),
         early=Share(hits=int(((ticks != NEVER) & (ticks <= cell.onset_tick)).sum()), of=size),
         median_seconds=quantile(times, 0.5),
+        median_lower=median_lower(times),
         p90_seconds=quantile(times, 0.9),
         within_minute=Share(hits=int((times <= 60.0).sum()), of=size),
         reasons=tuple(Counter(each.reason for each in results if each.rollback != NEVER).most_common()),
@@ -84,3 +88,9 @@ def times_of(ticks: np.ndarray, cell: Cell) -> np.ndarray:
 def quantile(times: np.ndarray, chance: float) -> float:
     """Return the smallest time that at least this share of the replicates keeps."""
     return float(np.quantile(times, chance, method="inverted_cdf")) if times.size else float("inf")
+
+
+def median_lower(times: np.ndarray, chance: float = THREE_SIGMA) -> float:
+    """Return the exact lower bound of the true median that is too high with at most this chance; 0 if there is none."""
+    place = int(binom.ppf(chance, times.size, 0.5)) - 1
+    return float(np.sort(times)[place]) if place >= 0 else 0.0

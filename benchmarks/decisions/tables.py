@@ -80,19 +80,23 @@ def report(outcomes: Outcomes, findings: Sequence[Finding], facts: Mapping[str, 
 
 
 def _bars(findings: Sequence[Finding]) -> Iterator[str]:
-    yield "| bar | cells | missed |"
-    yield "|---|---|---|"
+    yield "Beyond by chance: as measured the cell is beyond its bar, by less than three Monte-Carlo standard errors."
+    yield ""
+    yield "| bar | findings | missed | beyond by chance |"
+    yield "|---|---|---|---|"
     for bar, title in BARS.items():
         ours = [each for each in findings if each.bar == bar]
         missed = [each for each in ours if not each.holds]
-        yield f"| {bar}. {title} | {len(ours)} | {len(missed) or 'none'} |"
-    missed = [each for each in findings if not each.holds]
+        close = [each for each in ours if each.holds and not each.plainly]
+        yield f"| {bar}. {title} | {len(ours)} | {len(missed) or 'none'} | {len(close) or 'none'} |"
+    missed = [each for each in findings if not (each.holds and each.plainly)]
     if missed:
         yield ""
-        yield "| missed bar | cell | measured | wanted |"
-        yield "|---|---|---|---|"
-        for each in missed:
-            yield f"| {each.bar} | {each.cell} | {each.measured} | {each.wanted} |"
+        yield "| bar | | cell | measured | wanted |"
+        yield "|---|---|---|---|---|"
+        for each in sorted(missed, key=lambda each: (each.holds, each.bar)):
+            how = "by chance" if each.holds else "**missed**"
+            yield f"| {each.bar} | {how} | {each.cell} | {each.measured} | {each.wanted} |"
 
 
 def _scenarios(outcomes: Outcomes) -> Iterator[str]:
