@@ -11,6 +11,8 @@ from serinus.stats import count_process
 from serinus.stats.capital import Capital, cap_per_tick
 from serinus.stats.count_process import MIXTURE, Mixture, advance, fresh, log_likelihood_ratios
 from serinus.stats.counts import Counts
+from serinus.stats.hypergeometric import Margins
+from serinus.stats.starts import start_mass
 
 FOUR = Mixture(odds=(1.7, 3.0, 8.0, 40.0), shares=(0.25,) * 4)
 STARTS = (0.5, 0.1, 0.1, 0.1)
@@ -258,3 +260,51 @@ def test_module_reads_no_history_beyond_the_capital() -> None:
     once = count_process.advance(fresh(), counts(*ORACLE[0]), start=0.5, threshold=20.0)
     again = count_process.advance(fresh(), counts(*ORACLE[0]), start=0.5, threshold=20.0)
     assert once == again
+
+
+@given(
+    canary=st.integers(1, 10**9),
+    stable=st.integers(1, 10**9),
+    bad=st.integers(0, 10**9),
+    threshold=st.sampled_from([2.0, 20.0, 1e5]),
+    dispersion=st.sampled_from([1.0, 30.0]),
+)
+def test_a_stake_is_shared_out_whole(canary: int, stable: int, bad: int, threshold: float, dispersion: float) -> None:
+    shares = MIXTURE.stake(Margins(canary=canary, stable=stable, bad=min(bad, canary)), threshold, dispersion)
+    assert shares.sum() == pytest.approx(1.0)
+    assert (shares > 0).all()
+
+
+def test_low_traffic_bets_on_large_odds_and_high_traffic_on_small_ones() -> None:
+    low = MIXTURE.stake(Margins(canary=2, stable=28, bad=0), 20.0)
+    high = MIXTURE.stake(Margins(canary=6_000, stable=6_000, bad=840), 20.0)
+    assert low @ np.log(MIXTURE.odds) > np.log(10)
+    assert high @ np.log(MIXTURE.odds) < np.log(2)
+    # Where requests come in clusters there is less to be told.
+    assert (
+        MIXTURE.stake(Margins(canary=300, stable=2_700, bad=30), 20.0, 10.0)[0]
+        < 0.5 * MIXTURE.stake(Margins(canary=300, stable=2_700, bad=30), 20.0)[0]
+    )
+
+
+@pytest.mark.random
+@pytest.mark.parametrize(
+    ("rate", "weight", "base", "bad", "ticks"),
+    # Median ticks of 60 rollouts; the bound is 1.6 times what a boundary calibrated to the very cell needs, plus 2.
+    [(1, 0.05, 0.01, 0.2, 11.6), (1, 0.5, 0.01, 0.05, 21.2), (10, 0.05, 0.01, 0.05, 11.6), (10, 0.5, 0.01, 0.02, 19.6)],
+)
+def test_bad_canaries_are_found_nearly_as_fast_as_possible(
+    rate: float, weight: float, base: float, bad: float, ticks: float
+) -> None:
+    rng = np.random.default_rng(21)
+    needed = []
+    for _ in range(60):
+        capital, told, tick = fresh(), 0, 0
+        while not capital.reached(20.0) and tick < 120:
+            n_c, n_s = int(rng.poisson(rate * weight * 30)), int(rng.poisson(rate * (1 - weight) * 30))
+            seen = counts(int(rng.binomial(n_c, bad)), n_c, int(rng.binomial(n_s, base)), n_s)
+            start = start_mass(ticks_before=told, new_step=told == 0, steps=1)
+            capital = advance(capital, seen, start=start, threshold=20.0)
+            told, tick = told + int(seen.compares), tick + 1
+        needed.append(tick)
+    assert np.median(needed) <= ticks

@@ -6,6 +6,7 @@ are averaged; part of the money is bet at later ticks (``starts``). Knows no mar
 """
 
 from dataclasses import dataclass
+from math import log, sqrt
 
 import numpy as np
 
@@ -13,17 +14,41 @@ from serinus.stats.capital import Capital, Floats, Law, bet, cap_per_tick, settl
 from serinus.stats.counts import Counts
 from serinus.stats.hypergeometric import Margins, laws
 
+# A bet on odds that need more ticks than this to be told from the null gets little of the stake.
+PATIENCE_TICKS = 60.0
+_LEAST_WEIGHT = 1e-9
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mixture:
-    """Odds ratios that are bet on, ascending and above 1, and their shares, which sum to 1."""
+    """Odds ratios that are bet on, ascending and above 1, and how a stake is shared among them."""
 
     odds: tuple[float, ...]
-    shares: tuple[float, ...]
+    shares: tuple[float, ...] = ()
+    """They sum to 1. Empty: the traffic of the tick says which odds can be told from the null at all."""
+
+    def stake(self, margins: Margins, threshold: float, dispersion: float = 1.0) -> Floats:
+        """Return the share of each odds ratio in what is staked at a tick, shape (odds,), sum 1.
+
+        A bet on odds o needs about ``n = (log(threshold) + 1) / (I log(o)^2 / 2)`` ticks like this one, where I is
+        the variance of the canary's bad requests under equal odds: little at low traffic, where only large odds can
+        be told, much at high traffic, where small ones can, and large ones are found whatever is staked on them. Its
+        weight is ``min(1, 60 / n) min(1, sqrt(n))``. The margins of the tick are what the null law is conditioned
+        on, so they may be looked at; which side the bad requests fell on is not.
+        """
+        if self.shares:
+            return np.array(self.shares)
+        everything = margins.canary + margins.stable
+        # Half a bad request more: a tick without any does not say that there never will be one.
+        information = (margins.bad + 0.5) * margins.canary / everything * (margins.stable / everything) / dispersion
+        weights = []
+        for odds in self.odds:
+            ticks = (log(threshold) + 1.0) / (0.5 * log(odds) ** 2 * information)
+            weights.append(max(min(1.0, PATIENCE_TICKS / ticks) * min(1.0, sqrt(ticks)), _LEAST_WEIGHT))
+        return np.array(weights) / sum(weights)
 
 
-# The small ones find 8 % against 7 %, at the price of a fifth of the stake on the others.
-MIXTURE = Mixture(odds=(1.1, 1.3, 1.7, 3.0, 8.0, 40.0), shares=(0.1, 0.1, 0.2, 0.2, 0.2, 0.2))
+MIXTURE = Mixture(odds=(1.1, 1.35, 2.0, 4.0, 10.0, 40.0))
 
 
 def fresh(mixture: Mixture = MIXTURE) -> Capital:
@@ -71,9 +96,9 @@ def advance(
     """
     if not counts.compares or capital.reached(threshold):
         return capital
-    shares = np.array(mixture.shares)
-    staked = bet(capital, shares, start)
     margins = Margins(canary=counts.canary_total, stable=counts.stable_total, bad=counts.bad)
+    shares = mixture.stake(margins, threshold, dispersion)
+    staked = bet(capital, shares, start)
     if not margins.informative:
         return staked
     law, seen = _law(margins, counts.canary_bad, mixture.odds, null_odds)

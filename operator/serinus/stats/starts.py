@@ -1,26 +1,32 @@
 """When a process against a late change may start to bet: the schedule of start masses.
 
 A share of capital is kept back and bet at later ticks, so that a canary that turns bad after half an hour is found
-as fast as one that was bad from the start. The masses of a whole rollout sum to at most 1, and depend on nothing
-that was measured, which keeps the process valid.
+nearly as fast as one that was bad from the start. The masses of a whole rollout sum to at most 1, and depend on
+nothing that was measured, which keeps the process valid.
 """
 
-FIRST_TICK = 0.5
-STEP_STARTS = 0.3
-ALL_TICKS = 0.2
+FIRST_TICK = 0.45
+STEP_STARTS = 0.2
+ALL_TICKS = 0.35
 PLANNED_TICKS = 240
 
 
 def start_mass(*, ticks_before: int, new_step: bool, steps: int, planned_ticks: int = PLANNED_TICKS) -> float:
     """Return the share of the initial capital that is newly bet at a tick.
 
+    At the first tick 0.45; at the first tick of each of K weight steps 0.2 / K; and at every tick k = 0, 1, ... a
+    share of 0.35 that falls as ``h / ((k + h) (k + h + 1))`` with h a quarter of the planned ticks: most changes come
+    early, yet a rollout that waits for hours never runs out. Restarts of a process that is mixed over its starting
+    times after Shin, Ramdas and Rinaldo (arXiv 2203.03532).
+
     Args:
         ticks_before: ticks of this process before this one.
         new_step: this is the first tick in a weight step; true at most ``steps`` times.
         steps: weight steps of the rollout.
-        planned_ticks: ticks over which what is kept for late changes is spread, at least 1; the same at every tick.
+        planned_ticks: ticks that the rollout is expected to last, at least 1; the same at every tick.
     """
-    mass = ALL_TICKS / planned_ticks if ticks_before < planned_ticks else 0.0
+    early = max(planned_ticks / 4.0, 1.0)
+    mass = ALL_TICKS * early / ((ticks_before + early) * (ticks_before + early + 1.0))
     if ticks_before == 0:
         mass += FIRST_TICK
     if new_step and steps > 0:
