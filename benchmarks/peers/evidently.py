@@ -2,8 +2,9 @@
 
 Source: evidentlyai/evidently a4aa4c2b3, ``calculations/stattests`` (``registry._get_default_stattest``). With at most
 1,000 reference rows: Kolmogorov-Smirnov p < 0.05 for numbers with more than five distinct values, else chi-squared
-p < 0.05. With more: Wasserstein distance over the reference's standard deviation >= 0.1 for numbers, else
-Jensen-Shannon distance >= 0.1. There is no account of repeated looks, nor of the size of the current data.
+p < 0.05 (a z-test of two shares where there are but two values). With more: Wasserstein distance over the reference's
+standard deviation >= 0.1 for numbers, else Jensen-Shannon distance >= 0.1. There is no account of repeated looks, nor
+of the size of the current data.
 
 Simplified: Evidently reads rows, we have counts per bucket. Numbers stand at the middle of their bucket (the overflow
 half a bucket above the last edge, the first half a bucket below the first), so that a test sees ties; the reference is
@@ -15,7 +16,7 @@ from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import chdtrc, kolmogorov, xlogy
+from scipy.special import chdtrc, kolmogorov, ndtr, xlogy
 
 from benchmarks.decisions.policy import Conditions
 from benchmarks.peers.windows import first_tick
@@ -27,6 +28,7 @@ SIGNIFICANT = 0.05
 DISTANT = 0.1
 SMALL_REFERENCE = 1_000
 FEW_VALUES = 5
+TWO_VALUES = 2
 ZERO_SHARE = 1e-4
 
 
@@ -35,6 +37,7 @@ class Rule(StrEnum):
 
     KOLMOGOROV_SMIRNOV = "KS"
     CHI_SQUARED = "chi2"
+    TWO_SHARES = "z"
     WASSERSTEIN = "Wasserstein"
     JENSEN_SHANNON = "JS"
     PSI = "PSI"
@@ -42,10 +45,13 @@ class Rule(StrEnum):
 
 def default_rule(reference: Counts, current: Counts, *, numeric: bool) -> Rule:
     """Return the rule that Evidently picks by itself; counts of shape (buckets,)."""
-    few = int(np.count_nonzero(reference + current)) <= FEW_VALUES
-    if reference.sum() <= SMALL_REFERENCE:
-        return Rule.KOLMOGOROV_SMIRNOV if numeric and not few else Rule.CHI_SQUARED
-    return Rule.WASSERSTEIN if numeric and not few else Rule.JENSEN_SHANNON
+    values = int(np.count_nonzero(reference + current))
+    many = numeric and values > FEW_VALUES
+    if reference.sum() > SMALL_REFERENCE:
+        return Rule.WASSERSTEIN if many else Rule.JENSEN_SHANNON
+    if many:
+        return Rule.KOLMOGOROV_SMIRNOV
+    return Rule.CHI_SQUARED if values > TWO_VALUES else Rule.TWO_SHARES
 
 
 def middles(edges: tuple[float, ...]) -> Floats:
@@ -76,6 +82,19 @@ def chi_squared(reference: Counts, current: Counts) -> Floats:
     freedom = np.count_nonzero((reference > 0) | (current > 0), axis=-1) - 1
     new = ((current > 0) & (reference == 0)).any(axis=-1)
     return np.where(new, 0.0, np.where(freedom > 0, chdtrc(np.maximum(freedom, 1), square), 1.0))
+
+
+def two_shares(reference: Counts, current: Counts) -> Floats:
+    """Return the two-sided p-value of a z-test with the pooled share, of the first value that was seen at all.
+
+    Shapes as in ``kolmogorov_smirnov``; 1 where only one value was seen.
+    """
+    which = int(np.argmax(reference + current.reshape(-1, len(reference)).sum(axis=0) > 0))
+    n, m = float(reference.sum()), current.sum(axis=-1).astype(np.float64)
+    pool = (reference[which] + current[..., which]) / (n + m)
+    variance = pool * (1.0 - pool) * (1.0 / n + 1.0 / m)
+    difference = np.abs(reference[which] / n - current[..., which] / m)
+    return np.asarray(2.0 * ndtr(-difference / np.sqrt(np.where(variance > 0.0, variance, 1.0))))
 
 
 def wasserstein(reference: Counts, current: Counts, values: Floats) -> Floats:
@@ -119,6 +138,8 @@ def drifted(rule: Rule, reference: Counts, current: Counts, values: Floats | Non
         flagged = kolmogorov_smirnov(reference, filled) < SIGNIFICANT
     elif rule is Rule.CHI_SQUARED:
         flagged = chi_squared(reference, filled) < SIGNIFICANT
+    elif rule is Rule.TWO_SHARES:
+        flagged = two_shares(reference, filled) < SIGNIFICANT
     elif rule is Rule.WASSERSTEIN and values is not None:
         flagged = wasserstein(reference, filled, values) >= DISTANT
     elif rule is Rule.PSI:

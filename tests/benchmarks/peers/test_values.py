@@ -17,11 +17,13 @@ from benchmarks.peers.evidently import (
     kolmogorov_smirnov,
     middles,
     psi,
+    two_shares,
     wasserstein,
 )
 from benchmarks.peers.latency import F_P99, histogram_quantile
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import chisquare, ks_2samp, wasserstein_distance
+from statsmodels.stats.proportion import proportions_ztest
 
 # evidentlyai/evidently, tests/stattests/test_stattests.py, test_freq_obs_eq_freq_exp.
 REFERENCE, CURRENT = np.array([16, 18, 16, 14, 12, 12]), np.array([16, 16, 16, 16, 16, 8])
@@ -50,6 +52,15 @@ class TestEvidently:
         assert wasserstein(reference, current, values) == pytest.approx(distance, rel=1e-9)
         assert jensen_shannon(reference, current) == pytest.approx(jensenshannon(p, q), rel=1e-9)
 
+    @pytest.mark.parametrize(("reference", "current"), [((300, 700), (40, 60)), ((5, 95), (9, 31)), ((10, 10), (7, 7))])
+    def test_two_shares_are_compared_as_statsmodels_does(self, reference, current):
+        expected = proportions_ztest([reference[0], current[0]], [sum(reference), sum(current)])[1]
+        found = two_shares(np.array([0, *reference]), np.array([0, *current]))
+        assert found == pytest.approx(expected, rel=1e-9)
+
+    def test_one_value_is_no_drift(self):
+        assert not drifted(Rule.TWO_SHARES, np.array([50, 0]), np.array([20, 0]))
+
     def test_psi_fills_empty_buckets(self):
         # By hand: (0.5 - 1e-4) log(0.5 / 1e-4) + (0.5 - 1) log(0.5 / 1).
         expected = (0.5 - 1e-4) * np.log(0.5 / 1e-4) - 0.5 * np.log(0.5)
@@ -73,6 +84,9 @@ class TestEvidently:
             (1000, 5, True, Rule.CHI_SQUARED),
             (1001, 5, True, Rule.JENSEN_SHANNON),
             (1000, 10, False, Rule.CHI_SQUARED),
+            (1000, 2, False, Rule.TWO_SHARES),
+            (1000, 2, True, Rule.TWO_SHARES),
+            (1001, 2, False, Rule.JENSEN_SHANNON),
             (1001, 10, False, Rule.JENSEN_SHANNON),
         ],
     )
