@@ -469,6 +469,20 @@ def test_a_past_that_is_refused_is_done_without() -> None:
     assert any("nothing is learnt from before the rollout" in note for note in found.notes)
 
 
+class Slow(InProcess):
+    """Answers about an instant, and never in time about the past."""
+
+    def matrix(self, query: str, at: datetime) -> Matrix:
+        raise MetricsUnavailable("Prometheus at http://p:9090 did not answer in time")
+
+
+@pytest.mark.parametrize(("now", "consumed"), [(12, False), (300, False), (310, True), (590, True)])
+def test_a_past_that_never_comes_does_not_hold_a_rollout_for_ever(now: float, consumed: bool) -> None:
+    pods = [pod(C1, -3, busy(2, 600), until=600), pod(S1, -60, busy(-60, 600), until=600)]
+    found = measured(Slow(store(*pods)), ERRORS, now=now, begins=True)
+    assert (found.consumed, found.past) == (consumed, ())
+
+
 SHARE = ExpectedShare(share=0.2, promised=False)
 
 

@@ -18,6 +18,8 @@ from serinus.signals import grid
 from serinus.signals.presets import Preset
 from serinus.signals.scope import Scope
 
+PATIENCE = timedelta(minutes=5)
+"""A Prometheus that answers about a tick, but for so long not about the past, must not hold the rollout for ever."""
 ROUTES_SETTLE = timedelta(seconds=5)
 """Between a pod's readiness and the last node that routes to it."""
 NO_ADDRESS = "no address of a Prometheus is set: set SERINUS_PROMETHEUS_URL of the operator"
@@ -129,7 +131,8 @@ def measure(
             raise MetricsUnavailable(NO_ADDRESS)
         reader = Reader(prometheus, scope, begin - delay, end - delay)
         readings = {signal.name: read_signal(signal, bound, scope, reader) for signal in plan.signals}
-        past = read_past(plan, bound, reader) if begins else ()
+        is_early = end - begin <= max(PATIENCE, plan.interval)
+        past = read_past(plan, bound, reader) if begins and is_early else ()
     except MetricsUnavailable as error:
         nothing_known = missing(contract.REASON_PROMETHEUS_UNAVAILABLE, error.message)
         down = Measuring(available=False, reason=contract.REASON_PROMETHEUS_UNAVAILABLE, message=error.message)
