@@ -21,6 +21,14 @@ def test_a_failing_canary_is_rolled_back_in_as_many_ticks_as_confirm(confirm_tic
     assert [each.verdict for each in said[needed - 1 :]] == [Verdict.FAIL] * (7 - needed)
 
 
+@pytest.mark.parametrize("rate", [0.01, 0.03, 0.05, 0.07, 1 / 3])
+@pytest.mark.parametrize("number", [1, 3, 7])
+def test_a_process_that_stands_at_its_threshold_stands_there_after_a_restart(rate: float, number: int) -> None:
+    of = replace(plan(*(errors(f"e{each}") for each in range(number))), false_rollback_rate=rate)
+    said = play(of, [dict.fromkeys((f"e{each}" for each in range(number)), rates((100, 90), (400, 1)))] * 3)
+    assert said[1].rollback
+
+
 def test_the_sentence_of_a_rollback_has_counts_shares_evidence_and_effect() -> None:
     said = play(plan(errors()), [{"errors": FAILING}] * 2)[-1]
     assert said.reason == contract.REASON_ERRORS_WORSE

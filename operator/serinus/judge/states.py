@@ -28,7 +28,7 @@ class Schedule:
     """Ticks that told it something."""
     started_step: int = -1
     """Newest weight step whose start mass was bet."""
-    peak: float = 1.0
+    peak: Exact = 1.0
     """Highest e-value so far."""
 
     def start(self, course: Course, moment: Moment) -> float:

@@ -1,8 +1,9 @@
 """Frozen dataclasses of numbers as plain JSON lists, in the order of their fields, and back.
 
-What is written is short, so floats are rounded to ten digits. Edges of buckets are not, or they would not be found
-again, nor is a share that was set, nor money on bets, or a process that stands exactly at its threshold would fall
-below. Knows no field by name: whoever changes a dataclass that is remembered raises ``running.WIRE_VERSION``.
+What is written is short, so floats are rounded to eight digits. Some are not: edges of buckets would not be found
+again, nor a share that was set; a process that stands exactly at its threshold would fall below; and variances would
+drown in the squares of large values. Knows no field by name: whoever changes a dataclass that is remembered raises
+``running.WIRE_VERSION``.
 """
 
 from collections.abc import Callable
@@ -12,14 +13,15 @@ from math import isfinite
 from types import NoneType, UnionType
 from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
+from serinus.stats.autocorrelation import Autocorrelation
 from serinus.stats.capital import Capital
 from serinus.stats.traffic_share import TrafficShareState
 
-DIGITS = 10
+DIGITS = 8
 Exact = Annotated[float, "exact"]
 """A float of which every digit counts, such as the edge of a bucket, which is found again by its value."""
 
-_EXACT = (Capital, TrafficShareState)
+_EXACT = (Capital, TrafficShareState, Autocorrelation)
 
 T = TypeVar("T")
 _Turn = Callable[[Any], Any]

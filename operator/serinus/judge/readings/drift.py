@@ -174,8 +174,10 @@ class _Effect:
 
 def _effect(signal: Signal, course: Course, state: DriftState, measurement: HistogramMeasurement | None) -> _Effect:
     samples, trained = state.samples, None
-    if measurement is not None and measurement.reference is not None and any(measurement.reference):
-        trained = buckets.sums(_layout(state, course), measurement, [measurement.reference])
+    if measurement is not None and measurement.reference is not None and _has_layout(state):
+        layout = buckets.grown(_layout(state, course), measurement, course.max_buckets)
+        counts = buckets.sums(layout, measurement, [measurement.reference])
+        trained = counts if any(counts) else None
     size = max(len(samples.canary), len(samples.stable), len(trained or ()))
     canary, stable = _added(samples.canary, (0,) * size), _added(samples.stable, (0,) * size)
     recent = _added(tuple(map(round, samples.recent)), (0,) * size)

@@ -154,7 +154,7 @@ def _reading(
 
 def _weight(charge: Charge, contest: Contest) -> tuple[bool, float, float]:
     """Return what makes an edge the one to tell of: several may stand at the cap, the clearest effect says most."""
-    return charge.practical, charge.evidence, contest.difference.overall.lower or 0.0
+    return charge.practical, round(charge.evidence, 6), contest.difference.overall.lower or 0.0
 
 
 def _told(signal: Signal, course: Course, state: LatencyState, leading: Contest, index: int, evidence: float) -> str:
