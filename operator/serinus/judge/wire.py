@@ -9,7 +9,7 @@ drown in the squares of large values. Knows no field by name: whoever changes a 
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from functools import cache
-from math import isfinite
+from math import inf
 from types import NoneType, UnionType
 from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
@@ -17,7 +17,7 @@ from serinus.stats.autocorrelation import Autocorrelation
 from serinus.stats.capital import Capital
 from serinus.stats.traffic_share import TrafficShareState
 
-DIGITS = 8
+_WHOLE = 1e8
 Exact = Annotated[float, "exact"]
 """A float of which every digit counts, such as the edge of a bucket, which is found again by its value."""
 
@@ -150,9 +150,11 @@ def _listed(wire: Any) -> list[Any]:
 
 
 def _rounded(value: float) -> float:
-    rounded = float(f"{value:.{DIGITS}g}")
+    if value.is_integer() and -_WHOLE < value < _WHOLE:
+        return value
+    rounded = float(f"{value:.8g}")
     # The very largest numbers round to infinity, which is no JSON.
-    return rounded if isfinite(rounded) else value
+    return rounded if -inf < rounded < inf else value
 
 
 def _same(value: Any) -> Any:
