@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.stats import nchypergeom_fisher
+from scipy import stats
 
 from benchmarks.decisions.histograms import LATENCY_EDGES, Latency, normal_edges, normal_shares
 from benchmarks.decisions.policy import Conditions
@@ -161,7 +161,7 @@ def _scipy_ticks(rounds: int) -> Iterator[float]:
         bad = counts.canary_bad + counts.stable_bad
         begin = time.thread_time()
         for odds in (1.0, *ODDS):
-            nchypergeom_fisher.pmf(counts.canary_bad, total, bad, counts.canary_total, odds)
+            stats.nchypergeom_fisher.pmf(counts.canary_bad, total, bad, counts.canary_total, odds)
         yield time.thread_time() - begin
 
 

@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.decisions.against_reference import AgainstReference, play_against_reference
 from benchmarks.decisions.cells import Cell, Errors
 from benchmarks.decisions.policy import BatchPolicy, Policy
 from benchmarks.decisions.replicate import play
@@ -48,7 +49,11 @@ class OurLine:
 
     def rows(self, replicates: Sequence[int]) -> list[Row]:
         """Judge some replicates."""
-        run = play_whole if isinstance(self.cell.source, WholePath) else play
+        run = play
+        if isinstance(self.cell.source, WholePath):
+            run = play_whole
+        elif isinstance(self.cell.source, AgainstReference):
+            run = play_against_reference
         return [asdict(run(self.cell, replicate)) for replicate in replicates]
 
 

@@ -81,6 +81,7 @@ def _latency(
         null=null or world.is_null,
         bar=bar,
         most_seconds=most_seconds,
+        compare=True,
     )
 
 
@@ -170,6 +171,7 @@ def _drift(
         null=null or world.is_null,
         bar=bar,
         least_share=least,
+        compare=True,
     )
 
 

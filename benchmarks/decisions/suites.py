@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
+from benchmarks.decisions.against_reference import reference_cells
 from benchmarks.decisions.cells import Cell
 from benchmarks.decisions.faulty import faulty_cells
 from benchmarks.decisions.grid import count_cells
@@ -32,6 +33,8 @@ QUICK = {
     "S8 drift n 1000 shift 0": 60,
     "S8 drift n 200 shift 0.5": 60,
     "S8 drift both moved from a reference of 10000": 20,
+    "S8 reference of 10000, n 200 shift 0.5": 100,
+    "S8 reference of 10000, n 50 shift 0": 100,
     "S9 labels same": 20,
     "S10 20 signals, one 5% alpha 0.05": 20,
     "S12 no requests": 2,
@@ -56,7 +59,7 @@ _TEMPERED = {"S4": 500, "S5": 500}
 
 def all_cells() -> tuple[Cell, ...]:
     """Return all cells of constant or scheduled weight."""
-    return (*count_cells(), *faulty_cells(), *other_cells())
+    return (*count_cells(), *faulty_cells(), *other_cells(), *reference_cells())
 
 
 def full_aims(scale: float = 1.0) -> Mapping[Line, int]:

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import stats
 from scipy.special import betaincinv
-from scipy.stats import binom
 
 from benchmarks.decisions.cells import Cell
 from benchmarks.decisions.policy import NEVER
@@ -92,5 +92,5 @@ def quantile(times: np.ndarray, chance: float) -> float:
 
 def median_lower(times: np.ndarray, chance: float = THREE_SIGMA) -> float:
     """Return the exact lower bound of the true median that is too high with at most this chance; 0 if there is none."""
-    place = int(binom.ppf(chance, times.size, 0.5)) - 1
+    place = int(stats.binom.ppf(chance, times.size, 0.5)) - 1
     return float(np.sort(times)[place]) if place >= 0 else 0.0

@@ -101,5 +101,5 @@ def test_every_cell_can_be_played_and_has_a_name_of_its_own() -> None:
     assert len({each.name for each in cells}) == len(cells)
     assert len({each.key for each in full_aims()}) == len(full_aims())
     for cell in cells:
-        if cell.scenario in ("S7", "S8", "S11", "S12"):
+        if cell.scenario in ("S7", "S8", "S11", "S12") and "reference of" not in cell.name.split(",")[0]:
             assert set(next(iter(cell.source.play(cell.rng(0), cell).ticks))) == {each.name for each in cell.signals}
