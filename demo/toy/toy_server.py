@@ -1,9 +1,10 @@
 """A model server that fails on request: what end-to-end tests roll out.
 
 It answers ``/predict`` (GET and POST) and exports the two metrics that most Python servers have,
-``http_requests_total{method,path,status}`` and ``http_request_duration_seconds``, and three about what it says:
-``predictions_total{answer}``, ``predictions_implausible_total`` and the histogram ``prediction_score``. Its faults are
-switched on by environment variables, so that a pod template says what will go wrong:
+``http_requests_total{method,path,status}`` and ``http_request_duration_seconds``, three about what it says,
+``predictions_total{answer}``, ``predictions_implausible_total`` and the histogram ``prediction_score``, and the gauge
+``model_queue_length``. Its faults are switched on by environment variables, so that a pod template says what will go
+wrong:
 
 ==================  ====================================================================================
 ERROR_SHARE         share of predictions answered with 500, in [0, 1]; spread evenly, not at random
@@ -11,7 +12,7 @@ SLOW_SHARE          share of predictions that take LATENCY_MS, in [0, 1]; defaul
 LATENCY_MS          what a slow prediction takes, in milliseconds; default 0
 LATENCY_SPREAD      sigma of a log-normal distribution around LATENCY_MS, its median; default 0, no spread
 IMPLAUSIBLE_SHARE   share of predictions that cannot be true, in [0, 1]; spread evenly
-BALLAST_MB          take so many mebibytes of memory at the start and keep them
+QUEUE_LENGTH        mean of the gauge, which is another number at each scrape; default 10
 BURST_SHARE         share of predictions answered with 500 for BURST_SECONDS (2) after a SIGUSR1; default 1
 CRASH_AFTER         end with EXIT_CODE so many seconds after the start
 EXIT_CODE           default 1
@@ -41,7 +42,7 @@ from statistics import NormalDist
 from typing import Self
 from urllib.parse import urlsplit
 
-from prometheus_client import CONTENT_TYPE_LATEST, Counter, Histogram, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, Histogram, generate_latest
 
 MEBIBYTE = 1024 * 1024
 GOLDEN = (math.sqrt(5) - 1) / 2
@@ -60,7 +61,7 @@ class Behaviour:
     latency_seconds: float = 0.0
     latency_spread: float = 0.0
     implausible_share: float = 0.0
-    ballast_mebibytes: int = 0
+    queue_length: float = 10.0
     burst_share: float = 1.0
     burst_seconds: float = 2.0
     crash_after_seconds: float | None = None
@@ -83,7 +84,7 @@ class Behaviour:
             latency_seconds=float(text.get("LATENCY_MS", "0")) / 1000,
             latency_spread=float(text.get("LATENCY_SPREAD", "0")),
             implausible_share=float(text.get("IMPLAUSIBLE_SHARE", "0")),
-            ballast_mebibytes=int(text.get("BALLAST_MB", "0")),
+            queue_length=float(text.get("QUEUE_LENGTH", "10")),
             burst_share=float(text.get("BURST_SHARE", "1")),
             burst_seconds=float(text.get("BURST_SECONDS", "2")),
             crash_after_seconds=float(crash_after) if crash_after is not None else None,
@@ -115,7 +116,10 @@ def delay_of(number: int, behaviour: Behaviour) -> float:
 class Metrics:
     """The two metrics of most Python servers, and what the predictions were."""
 
-    def __init__(self) -> None:
+    def __init__(self, queue_length: float) -> None:
+        self._scrapes = count()
+        self.queue = Gauge("model_queue_length", "Requests that wait.")
+        self.queue.set_function(lambda: queue_length * (0.5 + score_of(next(self._scrapes))))
         self.requests = Counter("http_requests", "Requests by method, path and status.", ["method", "path", "status"])
         self.durations = Histogram("http_request_duration_seconds", "Time to answer, in seconds.", ["method", "path"])
         self.predictions = Counter("predictions", "Predictions by answer.", ["answer"])
@@ -142,11 +146,10 @@ class ToyServer(ThreadingHTTPServer):
 
     def __init__(self, port: int, behaviour: Behaviour) -> None:
         self.behaviour = behaviour
-        self.metrics = Metrics()
+        self.metrics = Metrics(behaviour.queue_length)
         self.predictions = count()
         self.answers = count()
         self.draining = threading.Event()
-        self.ballast = b"x" * (behaviour.ballast_mebibytes * MEBIBYTE)
         self._burst_until = 0.0
         super().__init__(("", port), ToyHandler)
 

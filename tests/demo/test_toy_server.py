@@ -114,6 +114,15 @@ def test_latencies_scatter_around_their_median() -> None:
     assert delay_of(3, Behaviour()) == 0.0
 
 
+def test_queue_is_another_number_at_each_scrape() -> None:
+    with toy(QUEUE_LENGTH="40") as (_, url):
+        scrapes = [ask(f"{url}/metrics")[2].decode() for _ in range(20)]
+    lengths = [float(re.findall(r"\nmodel_queue_length (.*)", metrics)[0]) for metrics in scrapes]
+    assert len(set(lengths)) == 20
+    assert sum(lengths) / 20 == pytest.approx(40, rel=0.05)
+    assert 20 <= min(lengths) < max(lengths) <= 60
+
+
 def test_it_can_stay_unready() -> None:
     with toy(READY="never") as (_, url):
         assert ask(f"{url}/healthz")[0] == 503
