@@ -5,19 +5,22 @@ nearly as fast as one that was bad from the start. The masses of a whole rollout
 nothing that was measured, which keeps the process valid.
 """
 
+from math import log
+
 FIRST_TICK = 0.45
-STEP_STARTS = 0.2
-ALL_TICKS = 0.35
+STEP_STARTS = 0.15
+PLANNED_STARTS = 0.36
+ENDLESS_STARTS = 0.04
 PLANNED_TICKS = 240
 
 
 def start_mass(*, ticks_before: int, new_step: bool, steps: int, planned_ticks: int = PLANNED_TICKS) -> float:
     """Return the share of the initial capital that is newly bet at a tick.
 
-    At the first tick 0.45; at the first tick of each of K weight steps 0.2 / K; and at every tick k = 0, 1, ... a
-    share of 0.35 that falls as ``h / ((k + h) (k + h + 1))`` with h a quarter of the planned ticks: most changes come
-    early, yet a rollout that waits for hours never runs out. Restarts of a process that is mixed over its starting
-    times after Shin, Ramdas and Rinaldo (arXiv 2203.03532).
+    At the first tick 0.45, at the first tick of each of K weight steps 0.15 / K, and at each tick k = 0, 1, ... a
+    part of 0.36, which is spent within the T planned ticks, and a part of 0.04, which lasts for ever. The former
+    falls as ``1 / (k + T/8)``, the latter as ``T / ((k + T) (k + T + 1))``: most changes come early, yet a rollout
+    that waits for hours never runs out. Mixture over starting times after Shin, Ramdas and Rinaldo (arXiv 2203.03532).
 
     Args:
         ticks_before: ticks of this process before this one.
@@ -25,8 +28,10 @@ def start_mass(*, ticks_before: int, new_step: bool, steps: int, planned_ticks: 
         steps: weight steps of the rollout.
         planned_ticks: ticks that the rollout is expected to last, at least 1; the same at every tick.
     """
-    early = max(planned_ticks / 4.0, 1.0)
-    mass = ALL_TICKS * early / ((ticks_before + early) * (ticks_before + early + 1.0))
+    mass = ENDLESS_STARTS * planned_ticks / ((ticks_before + planned_ticks) * (ticks_before + planned_ticks + 1.0))
+    if ticks_before < planned_ticks:
+        early = planned_ticks / 8.0
+        mass += PLANNED_STARTS * log((ticks_before + 1.0 + early) / (ticks_before + early)) / log(9.0)
     if ticks_before == 0:
         mass += FIRST_TICK
     if new_step and steps > 0:
