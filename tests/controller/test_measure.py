@@ -478,8 +478,9 @@ class Slow(InProcess):
 
 @pytest.mark.parametrize(("now", "consumed"), [(12, False), (300, False), (310, True), (590, True)])
 def test_a_past_that_never_comes_does_not_hold_a_rollout_for_ever(now: float, consumed: bool) -> None:
-    pods = [pod(C1, -3, busy(2, 600), until=600), pod(S1, -60, busy(-60, 600), until=600)]
-    found = measured(Slow(store(*pods)), ERRORS, now=now, begins=True)
+    served = [replace(each, scrapes=[at for at in each.scrapes if at % 10 == 0]) for each in (CANARY, STABLE)]
+    later = [replace(each, scrapes=[*each.scrapes, *map(float, range(100, 600, 50))]) for each in served]
+    found = measured(Slow(store(*later)), ERRORS, now=now, begins=True)
     assert (found.consumed, found.past) == (consumed, ())
 
 
