@@ -27,7 +27,7 @@ class Routing(StrEnum):
     SESSIONS = "sessions"
     """All requests of a user's visit, and they fail or succeed together."""
     CONNECTIONS = "connections"
-    """All requests of a connection, for a minute; clients differ in how often their requests fail."""
+    """All requests of a connection, for some ticks; clients differ in how often their requests fail."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +57,8 @@ class World:
     pods_differ: float = 0.0
     """Standard deviation of the logarithm of a pod's own factor of its share of bad requests."""
     routing: Routing = Routing.REQUESTS
+    connection_ticks: int = 2
+    """How long a connection lasts."""
 
     @property
     def is_null(self) -> bool:
@@ -90,8 +92,8 @@ class Scene:
         if world.pods_fail:
             troubled = troubled | (rng.random(shares.shape) < world.pods_fail)
         self._shares = np.clip(np.where(troubled, np.maximum(shares, 0.3), shares), 0.0, 1.0)
-        self._clients = rng.gamma(0.25, 4.0, (number.size // 2 + 1, CONNECTIONS))
-        self._minute, self._pod = -1, np.zeros(CONNECTIONS, dtype=np.int64)
+        self._clients = rng.gamma(0.25, 4.0, (number.size // world.connection_ticks + 1, CONNECTIONS))
+        self._generation, self._pod = -1, np.zeros(CONNECTIONS, dtype=np.int64)
 
     def history(self) -> NDArray[np.int64]:
         """Return stable's counts from before the rollout, shape (ticks, pods, 2)."""
@@ -140,13 +142,13 @@ class Scene:
     def _by_connection(self, when: slice, parts: NDArray[np.float64], shares: NDArray[np.float64]) -> NDArray[np.int64]:
         counts = np.zeros((*shares.shape, 2), dtype=np.int64)
         for row, number in enumerate(range(when.start, when.stop)):
-            minute = number // 2
-            if minute != self._minute:
-                self._minute = minute
+            generation = number // self._world.connection_ticks
+            if generation != self._generation:
+                self._generation = generation
                 self._pod = self._rng.choice(parts.shape[1], size=CONNECTIONS, p=parts[row])
             pod = self._pod
             total = self._rng.poisson(self._requests[number] / CONNECTIONS, CONNECTIONS)
-            bad = self._rng.binomial(total, np.minimum(shares[row][pod] * self._clients[minute], 1.0))
+            bad = self._rng.binomial(total, np.minimum(shares[row][pod] * self._clients[generation], 1.0))
             np.add.at(counts[row], pod, np.stack([total, bad], axis=1))
         return counts
 
