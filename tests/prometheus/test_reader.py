@@ -131,6 +131,16 @@ C, S = (name.replace("-", "_") for name in (NAMES[0], NAMES[2]))
 SHARED = {
     "the same": ({C: "1 2 +Inf", S: "1 2 +Inf"}, (1.0, 2.0), (10, 10, 10)),
     "written in two ways": ({C: "1 2 +Inf", S: "1.0 2.0 +Inf"}, (1.0, 2.0), (10, 10, 10)),
+    "written with what a computer adds": (
+        {C: "0.1 0.30000000000000004 +Inf", S: "0.1 0.3 +Inf"},
+        (0.1, 0.3),
+        (10, 10, 10),
+    ),
+    "written so by all": (
+        {C: "0.1 0.30000000000000004 +Inf", S: "0.1 0.30000000000000004 +Inf"},
+        (0.1, 0.3),
+        (10, 10, 10),
+    ),
     "enough in common": ({C: "1 2 3 +Inf", S: "1 2 2.5 3 +Inf"}, (1.0, 2.0, 3.0), (10, 10, 10, 10)),
     "too few in common": ({C: "1 2 3 +Inf", S: "1 2 4 +Inf"}, (), None),
     "none in common": ({C: "1 +Inf", S: "2 +Inf"}, (), None),
