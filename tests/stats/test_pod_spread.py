@@ -47,7 +47,8 @@ def test_the_formula() -> None:
     spread = seen([0.005, 0.01, 0.02], seed=1)
     tau = sqrt(log(1 + spread.variance))
     assert spread.variance > 0.1
-    assert spread.null_odds(2, 6) == pytest.approx(exp(student.ppf(0.9, 2) * tau * sqrt(1 / 2 + 1 / 6)))
+    assert spread.null_odds(2, 6) == pytest.approx(exp(student.ppf(0.95, 2) * tau * sqrt(1 / 2 + 1 / 6)))
+    assert spread.null_odds(2, 6, 0.01) == pytest.approx(exp(student.ppf(0.99, 2) * tau * sqrt(1 / 2 + 1 / 6)))
     assert spread.null_odds(8, 8) < spread.null_odds(1, 8)
 
 

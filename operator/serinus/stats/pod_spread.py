@@ -13,7 +13,7 @@ from zlib import crc32
 from scipy.special import stdtrit
 
 MAX_PODS = 12
-QUANTILE = 0.90
+FALSE_RATE = 0.05
 # A spread that is smaller than so many standard errors is taken as none.
 _SURE = 1.0
 # Sums are kept short, for they are written down at every tick.
@@ -88,20 +88,22 @@ class PodSpread:
         error = self.within * sqrt(2.0 / (len(self.pods) - 1))
         return (between - self.within) / square if between - self.within > _SURE * error else 0.0
 
-    def null_odds(self, canary_pods: int, stable_pods: int) -> float:
+    def null_odds(self, canary_pods: int, stable_pods: int, false_rate: float = FALSE_RATE) -> float:
         """Return the odds ratio by which canary pods may be worse than stable's mean though the model is no worse.
 
-        ``exp(t sqrt(log(1 + v)) sqrt(1/C + 1/S))``, t the 90 % point of Student's law with as many degrees of freedom
-        as pods were compared less one; 1 without a clear spread.
+        ``exp(t sqrt(log(1 + v)) sqrt(1/C + 1/S))``, t the ``1 - false_rate`` point of Student's law with as many
+        degrees of freedom as pods were compared less one; 1 without a clear spread. Requests without end would accuse
+        every canary that is beyond it, so no more than ``false_rate`` of them may be.
 
         Args:
             canary_pods: C, pods that served the canary's requests; fewer than 1 counts as 1.
             stable_pods: S, likewise.
+            false_rate: alpha of the rollout, in (0, 0.5].
         """
         variance = self.variance
         if variance <= 0.0:
             return 1.0
-        quantile = float(stdtrit(len(self.pods) - 1.0, QUANTILE))
+        quantile = float(stdtrit(len(self.pods) - 1.0, 1.0 - false_rate))
         sides = 1.0 / max(canary_pods, 1) + 1.0 / max(stable_pods, 1)
         return exp(quantile * sqrt(log1p(variance) * sides))
 

@@ -86,7 +86,7 @@ def _compared(
     signal: Signal, course: Course, state: LatencyState, measurement: HistogramMeasurement, moment: Moment
 ) -> LatencyState:
     rates = [measurement.above(edge) for edge in state.edges]
-    null_odds = state.scatter.spread.null_odds(*contests.pods(rates[0]))
+    null_odds = state.scatter.spread.null_odds(*contests.pods(rates[0]), 1.0 / course.threshold)
     return LatencyState(
         edges=state.edges,
         contests=tuple(

@@ -100,7 +100,7 @@ def _compared(signal: Signal, course: Course, state: RateState, rates: RateMeasu
         moment,
         threshold=course.threshold * _processes(state),
         dispersion=dispersion,
-        null_odds=state.scatter.spread.null_odds(*contests.pods(rates)),
+        null_odds=state.scatter.spread.null_odds(*contests.pods(rates), 1.0 / course.threshold),
     )
     return replace(state, contest=contest, scatter=contests.scattered(state.scatter, rates))
 
