@@ -6,10 +6,11 @@ share (an outage, the time of day) cancels. With one pod, adjacent ticks are com
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import sqrt
 
 # As if that many degrees of freedom had been seen that scatter as chance does.
-PRIOR_FREEDOM = 20.0
+PRIOR_FREEDOM = 8.0
 # An estimate below this is taken as chance.
 SMALLEST_FACTOR = 1.25
 # Of one pod's last tick at most so many outcomes are remembered; longer rows are summed in groups of neighbours.
@@ -21,9 +22,13 @@ class Dispersion:
     """Sums over past ticks of stable."""
 
     statistic: float = 0.0
-    """Pearson's X squared, summed over ticks."""
+    """Pearson's X squared, weighted and summed over ticks."""
     freedom: float = 0.0
-    """Its degrees of freedom, summed over ticks."""
+    """Its degrees of freedom, likewise."""
+    weight: float = 0.0
+    """Sum of the weights."""
+    ticks: int = 0
+    """Ticks that told something."""
     last: tuple[float, ...] = ()
     """Counts per outcome of the newest tick that had one pod only; empty after a tick with several."""
 
@@ -31,10 +36,16 @@ class Dispersion:
     def estimate(self) -> float:
         """Return phi, the variance of counts over that of independent requests, shrunk towards 1.
 
-        ``(sum X^2 + 20) / (sum df + 20)`` with ``X^2 = sum_i sum_j (x_ij - n_i p_j)^2 / (n_i p_j)`` over pods i and
-        outcomes j, p the pool of the tick, and ``df = (pods - 1) (outcomes seen - 1)``. 1 before any tick.
+        ``(sum w X^2 + 8 mean(w)) / (sum w df + 8 mean(w))`` with ``X^2 = sum_i sum_j (x_ij - n_i p_j)^2 / (n_i p_j)``
+        over pods i and outcomes j, p the pool of the tick, ``df = (pods - 1) (outcomes seen - 1)``, and w the square
+        root of the requests whose outcome was not the tick's most frequent. 1 before any tick.
+
+        A tick with one bad request tells nothing of clusters, and its X squared is what chance expects. So equal
+        weights find too little where requests are few; weights of w squared find the whole of E[s^2] / E[s] for
+        clusters of size s, but of that the cap per tick takes a part off already.
         """
-        return (self.statistic + PRIOR_FREEDOM) / (self.freedom + PRIOR_FREEDOM)
+        prior = PRIOR_FREEDOM * self.weight / self.ticks if self.ticks else PRIOR_FREEDOM
+        return (self.statistic + prior) / (self.freedom + prior)
 
     @property
     def factor(self) -> float:
@@ -49,40 +60,47 @@ class Dispersion:
         Args:
             rows: one per stable pod, counts per outcome, all of the same length: (good, bad), or a histogram.
         """
-        seen = [row for row in rows if sum(row) > 0]
+        seen: list[Sequence[float]] = [row for row in rows if sum(row) > 0]
         if not seen:
             return self
         if len(seen) > 1:
-            statistic, freedom = _pearson(seen)
-            return Dispersion(statistic=self.statistic + statistic, freedom=self.freedom + freedom)
+            return self._with(seen, ())
         alone = _grouped(seen[0])
-        if len(self.last) != len(alone):
-            return Dispersion(statistic=self.statistic, freedom=self.freedom, last=alone)
-        statistic, freedom = _pearson([self.last, alone])
-        return Dispersion(statistic=self.statistic + statistic, freedom=self.freedom + freedom, last=alone)
+        return self._with([self.last, alone], alone) if len(self.last) == len(alone) else replace(self, last=alone)
+
+    def _with(self, rows: Sequence[Sequence[float]], last: tuple[float, ...]) -> "Dispersion":
+        pool = [sum(column) for column in zip(*rows, strict=True)]
+        weight = sqrt(sum(pool) - max(pool))
+        if weight == 0.0:
+            return replace(self, last=last)
+        statistic, freedom = _pearson(rows, pool)
+        return Dispersion(
+            statistic=self.statistic + weight * statistic,
+            freedom=self.freedom + weight * freedom,
+            weight=self.weight + weight,
+            ticks=self.ticks + 1,
+            last=last,
+        )
 
     def numbers(self) -> tuple[float, ...]:
-        """Return all that there is, for ``from_numbers``; at most 14 numbers."""
-        return (self.statistic, self.freedom, *self.last)
+        """Return all that there is, for ``from_numbers``; at most 16 numbers."""
+        return (self.statistic, self.freedom, self.weight, self.ticks, *self.last)
 
     @staticmethod
     def from_numbers(numbers: Sequence[float]) -> "Dispersion":
         """Read what ``numbers`` gave.
 
         Raises:
-            ValueError: fewer than two numbers.
+            ValueError: fewer than four numbers.
         """
-        statistic, freedom, *last = map(float, numbers)
-        return Dispersion(statistic=statistic, freedom=freedom, last=tuple(last))
+        statistic, freedom, weight, ticks, *last = map(float, numbers)
+        return Dispersion(statistic=statistic, freedom=freedom, weight=weight, ticks=int(ticks), last=tuple(last))
 
 
-def _pearson(rows: Sequence[Sequence[float]]) -> tuple[float, float]:
-    """Return X squared and its degrees of freedom for rows that are not empty."""
-    pool = [sum(column) for column in zip(*rows, strict=True)]
+def _pearson(rows: Sequence[Sequence[float]], pool: Sequence[float]) -> tuple[float, float]:
+    """Return X squared and its degrees of freedom for rows that are not empty, at least two kinds in their pool."""
     everything = sum(pool)
     kinds = sum(1 for each in pool if each > 0)
-    if kinds < 2:
-        return 0.0, 0.0
     statistic = 0.0
     for row in rows:
         part = sum(row) / everything
@@ -93,7 +111,7 @@ def _pearson(rows: Sequence[Sequence[float]]) -> tuple[float, float]:
     return statistic * (everything - 1.0) / everything, (len(rows) - 1.0) * (kinds - 1.0)
 
 
-def _grouped(row: Sequence[int]) -> tuple[float, ...]:
+def _grouped(row: Sequence[float]) -> tuple[float, ...]:
     groups = min(len(row), MAX_REMEMBERED)
     sums = [0.0] * groups
     for index, count in enumerate(row):

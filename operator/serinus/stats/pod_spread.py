@@ -15,7 +15,9 @@ from scipy.special import stdtrit
 MAX_PODS = 12
 FALSE_RATE = 0.05
 # A spread that is smaller than so many standard errors is taken as none.
-_SURE = 1.0
+_SURE = 1.5
+# Pods so unlike (odds of 20,000 to 1) leave nothing to compare with; more would only overflow.
+_LARGEST_LOG_ODDS = 10.0
 # Sums are kept short, for they are written down at every tick.
 _DIGITS = 4
 
@@ -105,7 +107,7 @@ class PodSpread:
             return 1.0
         quantile = float(stdtrit(len(self.pods) - 1.0, 1.0 - false_rate))
         sides = 1.0 / max(canary_pods, 1) + 1.0 / max(stable_pods, 1)
-        return exp(quantile * sqrt(log1p(variance) * sides))
+        return exp(min(quantile * sqrt(log1p(variance) * sides), _LARGEST_LOG_ODDS))
 
     def numbers(self) -> tuple[float, ...]:
         """Return all that there is, for ``from_numbers``: two numbers, and three per pod."""
