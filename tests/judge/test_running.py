@@ -207,18 +207,26 @@ def test_a_measurement_of_the_wrong_sort_is_our_own_bug() -> None:
         play_from(Running(), plan(query()), [{"gpu": rates((1, 0), (1, 0))}])
 
 
-def test_pods_may_come_and_go_and_splitting_them_changes_nothing_but_what_their_scatter_tells() -> None:
+def test_canary_pods_may_come_and_go_and_splitting_them_changes_nothing() -> None:
     one = [{"errors": rates((100, 3), (400, 4))}] * 3
     many = [
         {
             "errors": RateMeasurement(
-                canary={f"c-{number}": (40, 1), "c-x": (60, 2)}, stable={"s-1": (250, 4), f"s-{number}": (150, 0)}
+                canary={f"c-{number}": (40, 1), "c-x": (60, 2), "idle": (0, 0)}, stable={"s-1": (400, 4)}
             )
         }
         for number in range(2, 5)
     ]
-    (together, _), (apart, _) = (play_from(Running(), plan(errors()), ticks) for ticks in (one, many))
-    left, right = together.signals["errors"], apart.signals["errors"]
-    assert isinstance(left, RateState)
-    assert isinstance(right, RateState)
-    assert left.contest == right.contest
+    assert play_from(Running(), plan(errors()), one)[0] == play_from(Running(), plan(errors()), many)[0]
+
+
+def test_pods_without_end_and_unlike_beyond_measure_break_nothing() -> None:
+    names = [f"e{number}" for number in range(20)]
+    of = replace(plan(*map(errors, names)), false_rollback_rate=0.01)
+    for bad in (0, 5, 999_999):
+        pods = {"a": (1_000_000, bad), "b": (1_000_000, 1_000_000)}
+        unlike = RateMeasurement(canary={"c": (1_000_000, 500)}, stable=pods)
+        assert not play_from(Running(), of, [dict.fromkeys(names, unlike)] * 12)[1][-1].rollback
+    crowd = RateMeasurement(canary={"c": (100, 1)}, stable={f"s-{pod}": (100, pod % 3) for pod in range(500)})
+    running, _ = play_from(Running(), plan(errors()), [{"errors": crowd}] * 3)
+    assert len(json.dumps(running.to_wire())) < 2048

@@ -99,6 +99,15 @@ def test_a_tick_without_a_comparison_repeats_the_numbers(silent: dict[str, Any])
     assert (three["verdict"], three["signals"]["errors"]["verdict"]) == (verdict, verdict)
 
 
+def test_the_weight_after_the_last_step_is_all() -> None:
+    first = []
+    for steps, step in (([50, 60], 0), ([50], 0), ([5, 50], 1), ([50, 100], 0)):
+        out = judged(run(steps=steps), *(tick(number, step, errors=[60, 0]) for number in range(1, 30)))
+        first.append(next(each["tick"] for each in out if each["promote"]))
+    assert first[0] < first[1]
+    assert len(set(first[1:])) == 1
+
+
 def test_history_is_learnt_from_and_its_canary_is_not_looked_at() -> None:
     past = {"errors": {"stable": {"s1": [4000, 40]}}}
     with_canary = {"tick": "x", "step": -1, "errors": {"canary": "ignored", "stable": {"s1": [4000, 40]}}}
