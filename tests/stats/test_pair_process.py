@@ -154,3 +154,10 @@ def test_any_values_give_a_finite_number(pairs: list[tuple[float, float]], lower
 @pytest.mark.parametrize("value", [0.0, 7.0, -1e300])
 def test_equal_constants_say_nothing(value: float) -> None:
     assert run([(value, value)] * 200).evidence == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("quiet", [50, 600, 1_200])
+def test_money_for_a_late_change_never_runs_out(quiet: int) -> None:
+    before = [(1.0, 1.0)] * quiet
+    assert run(before, ratio=1.1).evidence < 20.0 - 1e-9
+    assert run([*before, *[(2.0, 1.0)] * 80], ratio=1.1).evidence >= 20.0 - 1e-9

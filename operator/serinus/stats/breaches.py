@@ -11,15 +11,16 @@ import numpy as np
 
 from serinus.stats.autocorrelation import Autocorrelation
 from serinus.stats.capital import Capital, Law, bet, cap_per_tick, settle
-from serinus.stats.starts import PLANNED_TICKS
+from serinus.stats.starts import endless_share
 
 TOLERATED_SHARE = 0.1
 ALTERNATIVE_SHARES = (0.25, 0.5, 0.85)
 HALF_LIFE_TICKS = 10.0
-# Weight steps change nothing for a value, so what is not bet at first is spread over the planned ticks. With this
-# much at first, two ticks of steady breaches are enough.
+# Weight steps change nothing for a value, so what is not bet at first is spread over all later ticks. With this much
+# at first, two ticks of steady breaches are enough.
 FIRST_TICK = 0.85
 LATER_TICKS = 0.15
+HALF_OF_LATER_TICKS = 60.0
 # A value that resembles the one before it by so much counts only every fourth time.
 AUTOCORRELATED = 0.3
 FEWEST_PAIRS = 12
@@ -43,10 +44,10 @@ def fresh() -> Capital:
 
 
 def start_mass(ticks_before: int) -> float:
-    """Return the share of the initial capital that is newly bet at a tick."""
+    """Return the share of the initial capital that is newly bet at a tick; it sums to 1 over all ticks."""
     if ticks_before == 0:
         return FIRST_TICK
-    return LATER_TICKS / PLANNED_TICKS if ticks_before <= PLANNED_TICKS else 0.0
+    return LATER_TICKS * endless_share(ticks_before - 1, HALF_OF_LATER_TICKS)
 
 
 def advance(capital: Capital, breach: bool, *, start: float, threshold: float, confirm_ticks: int = 2) -> Capital:

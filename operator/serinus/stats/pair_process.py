@@ -12,11 +12,12 @@ import numpy as np
 
 from serinus.stats.autocorrelation import Autocorrelation, bounded
 from serinus.stats.capital import Capital, Floats, bet, cap_per_tick
+from serinus.stats.starts import endless_share
 
 SLOPES = (0.5, 1.0, 2.0, 4.0)
 FIRST_BLOCK = 0.6
 LATER_BLOCKS = 0.4
-PLANNED_BLOCKS = 120
+HALF_OF_LATER_BLOCKS = 40.0
 # Before anything is known of stable's autocorrelation, it counts as this, with the weight of so many pairs.
 SUPPOSED_CORRELATION = 0.3
 SUPPOSED_PAIRS = 8.0
@@ -165,7 +166,8 @@ class PairProcess:
         mean = self.block.margin / self.block.ticks
         capital = self.capital
         if self.scale > 0.0 and not capital.reached(threshold):
-            start = FIRST_BLOCK if capital.cash == 1.0 else LATER_BLOCKS / PLANNED_BLOCKS
+            fresh = capital.cash == 1.0
+            start = FIRST_BLOCK if fresh else LATER_BLOCKS * endless_share(self.blocks, HALF_OF_LATER_BLOCKS)
             cap = cap_per_tick(capital.value, threshold, confirm_ticks)
             capital = _grown(bet(capital, _MIXTURE, start), mean / self.scale, cap)
         return PairProcess(

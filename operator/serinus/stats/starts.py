@@ -28,7 +28,7 @@ def start_mass(*, ticks_before: int, new_step: bool, steps: int, planned_ticks: 
         steps: weight steps of the rollout.
         planned_ticks: ticks that the rollout is expected to last, at least 1; the same at every tick.
     """
-    mass = ENDLESS_STARTS * planned_ticks / ((ticks_before + planned_ticks) * (ticks_before + planned_ticks + 1.0))
+    mass = ENDLESS_STARTS * endless_share(ticks_before, planned_ticks)
     if ticks_before < planned_ticks:
         early = planned_ticks / 8.0
         mass += PLANNED_STARTS * log((ticks_before + 1.0 + early) / (ticks_before + early)) / log(9.0)
@@ -37,3 +37,13 @@ def start_mass(*, ticks_before: int, new_step: bool, steps: int, planned_ticks: 
     if new_step and steps > 0:
         mass += STEP_STARTS / steps
     return mass
+
+
+def endless_share(ticks_before: int, half: float) -> float:
+    """Return ``T / ((k + T) (k + T + 1))``: shares over all ticks k = 0, 1, ... that sum to 1 and never run out.
+
+    Args:
+        ticks_before: k.
+        half: T, the tick before which half of all is spent; above 0.
+    """
+    return half / ((ticks_before + half) * (ticks_before + half + 1.0))
