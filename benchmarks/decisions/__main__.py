@@ -6,6 +6,7 @@ import platform
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
@@ -75,6 +76,7 @@ def _digest() -> str:
 def _facts(suite: str, complete: bool, took: float) -> dict[str, str]:
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
     return {
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "suite": f"{suite}{'' if complete else ', cut short by its time'}; replicates of each cell stand in its row",
         "seed": f"{SEED}, PCG64, one SeedSequence per cell's name and replicate",
         "serinus": commit.stdout.strip() or "unknown",

@@ -200,6 +200,15 @@ def _reasons(outcomes: Outcomes) -> Iterator[Finding]:
             yield Finding(
                 bar=7, cell=name, measured=f"{wrong} rolled back for another reason", wanted="none", holds=wrong == 0
             )
+        if "both moved" in name:
+            told_so = dict(summary.last_words).get("WorldChanged", 0)
+            yield Finding(
+                bar=6,
+                cell=name,
+                measured=f"the world was said to have changed in {told_so} of {summary.rolled_back.of}",
+                wanted="at least 0.95",
+                holds=told_so >= 0.95 * summary.rolled_back.of,
+            )
 
 
 def told(share: Share) -> str:

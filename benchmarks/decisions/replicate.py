@@ -6,6 +6,7 @@ from itertools import islice
 from benchmarks.decisions.cells import Cell
 from benchmarks.decisions.policy import NEVER
 from benchmarks.decisions.serinus import Judged, plan_of
+from serinus.rollout.types import Assessment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,4 +43,11 @@ def play(cell: Cell, replicate: int) -> Result:
             promote = number
         if held == NEVER and any(each.verdict == "FAIL" for each in said.signals):
             held = number
-    return Result(replicate=replicate, promote=promote, held=held, reason=said.reason if said else "")
+    return Result(replicate=replicate, promote=promote, held=held, reason=_last_reason(said))
+
+
+def _last_reason(said: Assessment | None) -> str:
+    """Return what was last said of the only signal, or of all of them."""
+    if said is None:
+        return ""
+    return said.signals[0].reason if len(said.signals) == 1 else said.reason

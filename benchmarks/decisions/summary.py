@@ -57,6 +57,9 @@ class Summary:
     p90_seconds: float
     within_minute: Share
     reasons: tuple[tuple[str, int], ...]
+    """Of rollbacks, with their number."""
+    last_words: tuple[tuple[str, int], ...]
+    """What was said last of those that were not rolled back."""
     promoted: Share
     held: Share
 
@@ -74,6 +77,7 @@ def summarise(cell: Cell, results: Sequence[Result]) -> Summary:
         p90_seconds=quantile(times, 0.9),
         within_minute=Share(hits=int((times <= 60.0).sum()), of=size),
         reasons=tuple(Counter(each.reason for each in results if each.rollback != NEVER).most_common()),
+        last_words=tuple(Counter(each.reason for each in results if each.rollback == NEVER).most_common()),
         promoted=Share(hits=sum(each.promote != NEVER for each in results), of=size),
         held=Share(hits=sum(each.held != NEVER for each in results), of=size),
     )

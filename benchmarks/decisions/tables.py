@@ -107,8 +107,12 @@ def _scenarios(outcomes: Outcomes) -> Iterator[str]:
         peers = list(dict.fromkeys(name for cell, _ in cells for name in outcomes.peers.get(cell.name, {})))
         yield f"## {scenario}: {title}"
         yield ""
-        yield "| " + " | ".join(["cell", f"{OURS} share", "median", "90 %", "≤ 60 s", "blamed", *peers]) + " |"
-        yield "|---" * (6 + len(peers)) + "|"
+        yield (
+            "| "
+            + " | ".join(["cell", f"{OURS} share", "median", "90 %", "≤ 60 s", "blamed", "else said last", *peers])
+            + " |"
+        )
+        yield "|---" * (7 + len(peers)) + "|"
         for cell, summary in cells:
             yield _row(cell, summary, [outcomes.peers.get(cell.name, {}).get(peer) for peer in peers])
         yield ""
@@ -123,6 +127,7 @@ def _row(cell: Cell, summary: Summary, peers: Sequence[PeerSummary | None]) -> s
         seconds(summary.p90_seconds),
         _of(summary.within_minute) if not cell.null else "",
         ", ".join(f"{reason} {count}" for reason, count in summary.reasons),
+        ", ".join(f"{reason} {count}" for reason, count in summary.last_words[:2]),
     ]
     return "| " + " | ".join([*ours, *(_peer(cell, each) for each in peers)]) + " |"
 
