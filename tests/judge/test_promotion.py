@@ -55,6 +55,7 @@ def test_nothing_bad_seen_is_no_proof() -> None:
     assert "of 20 needed; about " in said.because
     assert said.because.endswith(" more canary requests at no worse rate, 3 min at this traffic")
     assert 100 < said.signals[0].more_requests < 150
+    assert said.because.removeprefix("errors: ") in said.signals[0].because
 
 
 def test_a_larger_next_weight_needs_more() -> None:

@@ -247,7 +247,7 @@ def _answer(readings: tuple[Reading, ...], after: Running, waits: list[str], mis
     if after.rolled_back:
         return _Answer(verdict=Verdict.FAIL, reason=after.rolled_back.reason, because=after.rolled_back.because)
     if not waits:
-        told = "; ".join(sentences.praise_of(each) for each in _gating(readings)[:_MOST_OBSTACLES])
+        told = "; ".join(sentences.summary_of(each) for each in _gating(readings)[:_MOST_OBSTACLES])
         return _Answer(verdict=Verdict.PASS, reason=contract.REASON_CANARY_PASSES, because=told)
     because = "; ".join(waits[:_MOST_OBSTACLES])
     if all(each.heard is Heard.NOTHING for each in readings):
@@ -294,5 +294,5 @@ def _signal_evidence(reading: Reading, verdict: Verdict) -> SignalEvidence:
         stable_bad=counts.stable_bad,
         value=reading.value,
         reason=reason,
-        because=sentences.because_of(reading),
+        because=sentences.because_of(reading) if verdict is Verdict.FAIL else sentences.summary_of(reading),
     )

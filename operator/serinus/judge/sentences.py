@@ -13,6 +13,13 @@ def because_of(reading: Reading) -> str:
     return f"{name}: {reading.hearing.message}" + (f"; before: {reading.told}" if reading.told else "")
 
 
+def summary_of(reading: Reading) -> str:
+    """Say what is known about one signal that does not fail, and what its proof still needs."""
+    if reading.safety is None or reading.heard is not Heard.TOLD:
+        return because_of(reading)
+    return f"{because_of(reading)}; safety {_safety(reading)} needed{still_needed(reading)}"
+
+
 def accusation(reading: Reading) -> str:
     """Say why a signal rolls the canary back."""
     if reading.canary_pods != 1:
@@ -21,13 +28,6 @@ def accusation(reading: Reading) -> str:
         f"{because_of(reading)}; the canary has one pod, so a bad pod cannot be told from a bad model: "
         "with two or more it could"
     )
-
-
-def praise_of(reading: Reading) -> str:
-    """Say why a signal lets the canary pass."""
-    if reading.safety is None:
-        return because_of(reading)
-    return f"{because_of(reading)}; safety {_safety(reading)} needed"
 
 
 def obstacle_of_proof(reading: Reading) -> str:

@@ -223,7 +223,7 @@ def _reading(
         ticks=state.schedule.ticks,
         moved=moved,
         told=_told(signal, course, state, effect, changed),
-        modest=effect.sides is None or effect.sides.estimate <= signal.margin,
+        modest=not charge.practical,
         finding=contract.REASON_WORLD_CHANGED if changed else "",
         canary_pods=None if measurement is None else sum(1 for row in measurement.canary.values() if any(row)),
         effect=None if effect.sides is None else effect.sides.estimate,

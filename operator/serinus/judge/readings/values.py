@@ -160,7 +160,7 @@ def _reading_of_pair(signal: Signal, course: Course, hearing: Hearing, state: Pa
         ticks=state.schedule.ticks,
         moved=moved,
         told=_told_pair(signal, course, state),
-        modest=effect is None or effect <= max(signal.margin, 0.0),
+        modest=not charge.practical,
         effect=effect,
         effect_standard_error=error,
         value=state.canary,
