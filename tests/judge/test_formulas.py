@@ -54,7 +54,7 @@ def unlike(number: int) -> RateMeasurement:
     """Pods that differ for good and errors that come in bursts."""
     shares = (2, 8, 20, 40, 12 + 9 * (number % 3))
     return RateMeasurement(
-        canary={"c-1": (500, 18), "c-2": (300, 12 + number)},
+        canary={"c-1": (500, 14), "c-2": (300, 8 + number % 2)},
         stable={f"s-{pod}": (1000, bad) for pod, bad in enumerate(shares)},
     )
 
@@ -87,6 +87,7 @@ def test_a_rate_is_the_count_process_tempered_by_the_scatter_and_spread_of_the_t
     said = play(plan(errors(), weights=WEIGHTS), [{"errors": each} for each in ticks])[-1].signals[0]
     by_hand = contested(ticks, threshold=20.0, unacceptable=0.01, next_weight=50)
     assert said.evidence == pytest.approx(by_hand.capital.value, rel=1e-6)
+    assert said.evidence < 20
     assert said.safety == pytest.approx(by_hand.exposure.safety(50), rel=1e-5)
     pods = Dispersion()
     for each in ticks:
