@@ -78,8 +78,9 @@ class PodSpread:
     def variance(self) -> float:
         """Return the squared coefficient of variation of the pods' rates, 0 where it is not clear.
 
-        Products of a pod's excess at different ticks expect ``v e e'``, whatever happens within a tick:
-        ``v = sum_i ((sum_t d_it)^2 - sum_t d_it^2) / sum_i ((sum_t e_it)^2 - sum_t e_it^2)``.
+        Products of a pod's excess d at different ticks expect ``v e e'``, whatever happens within a tick. So, over S
+        pods, ``v = S / (S - 1) sum_i ((sum_t d_it)^2 - sum_t d_it^2) / sum_i ((sum_t e_it)^2 - sum_t e_it^2)``; the
+        first factor gives back what the pool of the pods takes off.
         """
         if len(self.pods) < 2:
             return 0.0
@@ -88,7 +89,8 @@ class PodSpread:
             return 0.0
         between = sum(pod.excess * pod.excess for pod in self.pods)
         error = self.within * sqrt(2.0 / (len(self.pods) - 1))
-        return (between - self.within) / square if between - self.within > _SURE * error else 0.0
+        clear = between - self.within > _SURE * error
+        return (between - self.within) / square * len(self.pods) / (len(self.pods) - 1) if clear else 0.0
 
     def null_odds(self, canary_pods: int, stable_pods: int, false_rate: float = FALSE_RATE) -> float:
         """Return the odds ratio by which canary pods may be worse than stable's mean though the model is no worse.
