@@ -86,6 +86,7 @@ def test_no_requests_and_a_reached_threshold_change_nothing() -> None:
     assert advance(reached, total=100, bad=0, bound=0.01, start=0.1, threshold=20.0) is reached
 
 
+@settings(max_examples=30)
 @given(
     total=st.integers(1, 10**9), share=st.floats(0, 1), bound=st.floats(0, 1), threshold=st.sampled_from([20.0, 1e5])
 )
