@@ -11,13 +11,17 @@ from serinus import contract
 from serinus.judge.judge import learn
 from serinus.judge.measurements import ExpectedShare, Measurement, RateMeasurement
 from serinus.judge.running import Running
-from serinus.rollout.types import SignalAction, SignalKind, Verdict
+from serinus.rollout.types import Assessment, SignalAction, SignalKind, Verdict
 
 HEALTHY = rates((100, 0), (400, 1))
 
 
 def with_slo(slo: float = 0.02):  # type: ignore[no-untyped-def]
     return replace(errors(), slo=slo)
+
+
+def _of_bound(said: Assessment) -> float:
+    return float(said.signals[0].because.split("evidence that it is missed ")[1].split(";")[0].replace("over ", ""))
 
 
 class TestSlo:
@@ -54,6 +58,14 @@ class TestSlo:
         ]
         assert None not in slower
         assert slower[0] <= slower[1]
+
+    def test_a_share_that_seems_to_miss_it_is_not_promoted(self) -> None:
+        """Stable fails as often, so the comparison is calm and proved; of the slo there is some evidence."""
+        said = play(plan(with_slo(0.02)), [{"errors": rates((300, 8), (3000, 80))}] * 12)
+        restless = [each for each in said if _of_bound(each) >= 20**0.5 and each.signals[0].evidence < 20**0.5]
+        assert restless
+        assert not any(each.promote or each.calm or each.rollback for each in restless)
+        assert "nothing is promoted from 4.5 on" in restless[0].because
 
     def test_a_bound_of_latency_may_have_one(self) -> None:
         said = play(plan(replace(latency(), slo=0.05)), [{"slow": rates((100, 20), (400, 80))}] * 20)

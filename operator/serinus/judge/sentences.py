@@ -50,7 +50,7 @@ def obstacle_of_unrest(reading: Reading) -> str:
     if reading.out_of_bounds:
         return f"{reading.signal.name}: {reading.value:.6g} is out of bounds now ({bounds(reading.signal)})"
     return (
-        f"{reading.signal.name}: evidence of harm is {words.evidence(reading.evidence)}, "
+        f"{reading.signal.name}: evidence of harm is {words.evidence(reading.alarm)}, "
         f"and nothing is promoted from {words.evidence(reading.course.near)} on"
     )
 

@@ -10,6 +10,7 @@ from serinus.judge.states import Contest, Scatter
 from serinus.judge.words import evidence, percent
 from serinus.rollout.types import Signal
 from serinus.stats import count_process, margin_test, strict
+from serinus.stats.capital import Capital
 from serinus.stats.counts import Counts
 
 
@@ -61,28 +62,9 @@ def moved(
         dispersion: phi, of past ticks.
         null_odds: what unlike pods allow, of past ticks.
     """
-    start = before.schedule.start(course, moment)
-    if course.strict:
-        capital = strict.advance(
-            before.capital,
-            counts,
-            before.exposure.history,
-            margin=signal.margin,
-            start=start,
-            threshold=threshold,
-            confirm_ticks=course.confirm_ticks,
-            dispersion=dispersion,
-        )
-    else:
-        capital = count_process.advance(
-            before.capital,
-            counts,
-            start=start,
-            threshold=threshold,
-            confirm_ticks=course.confirm_ticks,
-            null_odds=null_odds,
-            dispersion=dispersion,
-        )
+    capital = _advanced(
+        signal, course, before, counts, moment, threshold=threshold, dispersion=dispersion, null_odds=null_odds
+    )
     return Contest(
         capital=capital,
         schedule=before.schedule.after(moment, capital.value),
@@ -96,6 +78,40 @@ def moved(
             dispersion=dispersion,
         ),
         counts=before.counts.plus(counts),
+    )
+
+
+def _advanced(
+    signal: Signal,
+    course: Course,
+    before: Contest,
+    counts: Counts,
+    moment: Moment,
+    *,
+    threshold: float,
+    dispersion: float,
+    null_odds: float,
+) -> Capital:
+    start = before.schedule.start(course, moment)
+    if course.strict:
+        return strict.advance(
+            before.capital,
+            counts,
+            before.exposure.history,
+            margin=signal.margin,
+            start=start,
+            threshold=threshold,
+            confirm_ticks=course.confirm_ticks,
+            dispersion=dispersion,
+        )
+    return count_process.advance(
+        before.capital,
+        counts,
+        start=start,
+        threshold=threshold,
+        confirm_ticks=course.confirm_ticks,
+        null_odds=null_odds,
+        dispersion=dispersion,
     )
 
 

@@ -154,9 +154,15 @@ class Reading:
         return max(grave, key=lambda charge: charge.evidence, default=None)
 
     @property
+    def alarm(self) -> float:
+        """Return what evidence stops a promotion: the signal's, or that against its slo alone if that is larger."""
+        own = [each.evidence for each in self.charges if each.reason == contract.REASON_SLO_MISSED]
+        return max(self.evidence, *own) if own else self.evidence
+
+    @property
     def calm(self) -> bool:
         """Tell whether nothing is wrong now and evidence is not half the way to a rollback (in logarithms)."""
-        return self.evidence < self.course.near and not self.out_of_bounds
+        return self.alarm < self.course.near and not self.out_of_bounds
 
     @property
     def proven(self) -> bool:
