@@ -7,19 +7,19 @@ nothing that was measured, which keeps the process valid.
 
 from math import log
 
-FIRST_TICK = 0.45
+FIRST_TICK = 0.42
 STEP_STARTS = 0.15
-PLANNED_STARTS = 0.36
-ENDLESS_STARTS = 0.04
+PLANNED_STARTS = 0.4
+ENDLESS_STARTS = 0.03
 PLANNED_TICKS = 240
 
 
 def start_mass(*, ticks_before: int, new_step: bool, steps: int, planned_ticks: int = PLANNED_TICKS) -> float:
     """Return the share of the initial capital that is newly bet at a tick.
 
-    At the first tick 0.45, at the first tick of each of K weight steps 0.15 / K, and at each tick k = 0, 1, ... a
-    part of 0.36, which is spent within the T planned ticks, and a part of 0.04, which lasts for ever. The former
-    falls as ``1 / (k + T/8)``, the latter as ``T / ((k + T) (k + T + 1))``: most changes come early, yet a rollout
+    At the first tick 0.42, at the first tick of each of K weight steps 0.15 / K, and at each tick k = 0, 1, ... a
+    part of 0.4, which is spent within the T planned ticks, and a part of 0.03, which lasts for ever. The former
+    falls as ``1 / (k + T/4)``, the latter as ``T / ((k + T) (k + T + 1))``: most changes come early, yet a rollout
     that waits for hours never runs out. Mixture over starting times after Shin, Ramdas and Rinaldo (arXiv 2203.03532).
 
     Args:
@@ -30,8 +30,8 @@ def start_mass(*, ticks_before: int, new_step: bool, steps: int, planned_ticks: 
     """
     mass = ENDLESS_STARTS * endless_share(ticks_before, planned_ticks)
     if ticks_before < planned_ticks:
-        early = planned_ticks / 8.0
-        mass += PLANNED_STARTS * log((ticks_before + 1.0 + early) / (ticks_before + early)) / log(9.0)
+        early = planned_ticks / 4.0
+        mass += PLANNED_STARTS * log((ticks_before + 1.0 + early) / (ticks_before + early)) / log(5.0)
     if ticks_before == 0:
         mass += FIRST_TICK
     if new_step and steps > 0:
