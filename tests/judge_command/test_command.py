@@ -31,6 +31,7 @@ def test_the_example_tells_a_good_a_failing_and_a_slow_canary_apart() -> None:
     failing = {name: [s for s, of in each["signals"].items() if of["verdict"] == "FAIL"] for name, each in last.items()}
     assert failing == {"good": [], "bad": ["errors"], "slow": ["slow"]}
     assert [each["rollback"] for each in last.values()] == [False, True, True]
+    assert {each["run"] for each in out if each["promote"]} == {"good"}
     assert "took longer than" in last["slow"]["signals"]["slow"]["because"]
 
 
