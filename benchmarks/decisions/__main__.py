@@ -25,7 +25,8 @@ NAME = "2026-11-22-decision-benchmark"
 def main() -> int:
     """Run, write the page, print missed bars."""
     options = _options()
-    name = NAME if options.suite == "full" else f"{NAME}-quick"
+    whole = options.suite == "full" and options.scale == 1.0 and not options.only
+    name = NAME if whole else f"{NAME}-{'part' if options.suite == 'full' else 'quick'}"
     store, begin = Store(options.results), time.monotonic()
     aims = full_aims(options.scale) if options.suite == "full" else quick_aims()
     aims = {
@@ -74,7 +75,7 @@ def _digest() -> str:
 
 
 def _facts(suite: str, complete: bool, took: float) -> dict[str, str]:
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
     return {
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "suite": f"{suite}{'' if complete else ', cut short by its time'}; replicates of each cell stand in its row",

@@ -4,11 +4,11 @@ In rounds, so that a run that is cut short has something of every line. Which re
 each of them gives does not, for its chance comes from the cell's name and its number.
 """
 
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
+from multiprocessing import get_context
 
 from benchmarks.decisions.lines import Line
 from benchmarks.decisions.store import Row, Store
@@ -52,7 +52,8 @@ def run(
     total, done = sum(len(each.replicates) for each in tasks), 0
     waiting: dict[Future[list[Row]], Task] = {}
     queue = iter(tasks)
-    with ProcessPoolExecutor(max_workers=workers, initializer=_alone) as pool:
+    # Spawned: a process that has threads, as that of the tests may, must not be forked.
+    with ProcessPoolExecutor(max_workers=workers, mp_context=get_context("spawn")) as pool:
         while True:
             while len(waiting) < 2 * workers and time.monotonic() - begin < seconds:
                 task = next(queue, None)
@@ -83,9 +84,3 @@ def _tasks(aims: Mapping[Line, int], store: Store) -> Iterator[Task]:
             reached[line] = max(reached[line], upto)
             for first in range(0, len(missing), CHUNK):
                 yield Task(line=line, replicates=tuple(missing[first : first + CHUNK]))
-
-
-def _alone() -> None:
-    """Keep numerical libraries from starting threads of their own in each process."""
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[name] = "1"
