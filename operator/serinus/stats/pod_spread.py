@@ -14,8 +14,8 @@ from scipy.special import stdtrit
 
 MAX_PODS = 12
 FALSE_RATE = 0.05
-# A spread that is smaller than so many standard errors is taken as none.
-_SURE = 1.5
+# So many standard errors are taken off a spread: few failures on a handful of pods scatter widely.
+_SURE = 2.0
 # Pods so unlike (odds of 20,000 to 1) leave nothing to compare with; more would only overflow.
 _LARGEST_LOG_ODDS = 10.0
 # Sums are kept short, for they are written down at every tick.
@@ -80,7 +80,8 @@ class PodSpread:
 
         Products of a pod's excess d at different ticks expect ``v e e'``, whatever happens within a tick. So, over S
         pods, ``v = S / (S - 1) sum_i ((sum_t d_it)^2 - sum_t d_it^2) / sum_i ((sum_t e_it)^2 - sum_t e_it^2)``; the
-        first factor gives back what the pool of the pods takes off.
+        first factor gives back what the pool of the pods takes off. Two standard errors are taken off the upper sum, or
+        chance would look like a spread in one rollout of ten where failures are few.
         """
         if len(self.pods) < 2:
             return 0.0
@@ -88,9 +89,9 @@ class PodSpread:
         if square <= 0.0:
             return 0.0
         between = sum(pod.excess * pod.excess for pod in self.pods)
-        error = self.within * sqrt(2.0 / (len(self.pods) - 1))
-        clear = between - self.within > _SURE * error
-        return (between - self.within) / square * len(self.pods) / (len(self.pods) - 1) if clear else 0.0
+        chance = _SURE * self.within * sqrt(2.0 / (len(self.pods) - 1))
+        clear = max(between - self.within - chance, 0.0)
+        return clear / square * len(self.pods) / (len(self.pods) - 1)
 
     def null_odds(self, canary_pods: int, stable_pods: int, false_rate: float = FALSE_RATE) -> float:
         """Return the odds ratio by which canary pods may be worse than stable's mean though the model is no worse.
