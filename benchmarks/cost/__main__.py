@@ -74,11 +74,15 @@ def loads() -> Iterator[Load]:
         bar_milliseconds=5.0,
     )
     yield Load(name="errors, 500 pods", signals=one, ticks=_errors(12_000, pods=500))
-    yield Load(name="latency above a bound", signals=(replace(LATENCY, bound_seconds=0.25),), ticks=_slow(0.25))
-    yield Load(name="latency, whole histogram, 18 buckets", signals=(LATENCY,), ticks=_histogram(LATENCY, 12_000))
-    yield Load(name="drift, 10 buckets", signals=(DRIFT,), ticks=_scores(10))
+    bound = (replace(LATENCY, bound_seconds=0.25),)
+    yield Load(name="latency above a bound", signals=bound, ticks=_slow(0.25), bar_milliseconds=1.0)
+    whole = _histogram(LATENCY, 12_000)
+    yield Load(name="latency, whole histogram, 18 buckets", signals=(LATENCY,), ticks=whole, bar_milliseconds=1.0)
+    yield Load(name="drift, 10 buckets", signals=(DRIFT,), ticks=_scores(10), bar_milliseconds=1.0)
     yield Load(name="drift, 200 buckets", signals=(DRIFT,), ticks=_scores(200))
-    yield Load(name="drift, 10 buckets, a million values", signals=(DRIFT,), ticks=_scores(10, 10**6))
+    yield Load(
+        name="drift, 10 buckets, a million values", signals=(DRIFT,), ticks=_scores(10, 10**6), bar_milliseconds=5.0
+    )
     many = tuple(replace(one[0], name=f"errors-{each}") for each in range(20))
     yield Load(name="20 signals of errors together", signals=many, ticks=_many(many))
 
