@@ -208,3 +208,12 @@ def test_the_history_forgets_with_a_half_life_of_twenty_ticks() -> None:
     assert (history.total, history.bad) == pytest.approx((500.0, 250.0))
     assert len(MULTIPLES) == len(Proof().parts)
     assert exp(0) == Proof().value
+
+
+@pytest.mark.parametrize("excess", [0.0, 0.005, 0.3])
+@pytest.mark.parametrize("ratio", [1.0, 0.7, 3.0])
+def test_the_search_starts_where_it_ends(monkeypatch: pytest.MonkeyPatch, excess: float, ratio: float) -> None:
+    given_ = {"canary_rate": 0.02, "stable_rate": 0.01, "excess": excess, "ratio": ratio}
+    found = project(100, 900, **given_)
+    monkeypatch.setattr("serinus.stats.margin_test._NEWTON_STEPS", 0)
+    assert project(100, 900, **given_) == pytest.approx(found, rel=1e-9)

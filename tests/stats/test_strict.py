@@ -112,3 +112,20 @@ def test_always_finite(n_c: int, n_s: int, c: float, s: float, past: float, marg
         capital = advance(capital, tick, history, margin=margin, start=0.3, threshold=20.0)
     assert all(np.isfinite(part) and part >= 0 for part in (*capital.parts, capital.cash))
     assert capital.value <= 20.0 + 1e-9
+
+
+def test_bets_are_multiples_of_the_odds_at_the_margin() -> None:
+    """A tick by hand: rates of the bet from stable's past 1 %, and of the null from the published projection's rule."""
+    tick = counts(2, 40, 1, 160)
+    capital = advance(fresh(), tick, PAST, margin=0.02, start=0.6, threshold=1e9)
+    for part, odds in zip(capital.parts, ODDS, strict=True):
+        bet = odds * 0.03 / (0.97 + odds * 0.03)
+        line = np.linspace(1e-6, 0.97, 400_001)
+        weighed = 40 * (bet * np.log(line + 0.02) + (1 - bet) * np.log(0.98 - line)) + 160 * (
+            0.01 * np.log(line) + 0.99 * np.log(1 - line)
+        )
+        null = line[weighed.argmax()]
+        ratio = (
+            binom.pmf(2, 40, bet) / binom.pmf(2, 40, null + 0.02) * binom.pmf(1, 160, 0.01) / binom.pmf(1, 160, null)
+        )
+        assert part == pytest.approx(0.1 * ratio, rel=1e-3)
