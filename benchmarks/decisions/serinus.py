@@ -109,6 +109,12 @@ class Serinus:
         return SerinusRun(policy=self, judged=judged)
 
 
+CALM = Serinus(
+    name="Serinus, PromoteIfCalm after 10 min", on_inconclusive=OnInconclusive.PROMOTE_IF_CALM, longest_step=20
+)
+"""What a user with little traffic chooses who would rather go on than wait for a proof."""
+
+
 @dataclass(slots=True, kw_only=True)
 class SerinusRun:
     """One rollout."""

@@ -27,7 +27,7 @@ BARS = {
     1: "False rollbacks at most alpha (S4, S5: 1.5 alpha), for alpha 0.05 and 0.01",
     2: "S1, a canary twice as bad or worse: median within 1.6 x the oracle's + 60 s, and 30 s of each sound peer's",
     3: "Late onset within 240 s; latency +25 % at 10/s within 180 s",
-    4: "A canary at the unacceptable excess is promoted at most beta; a good one at least 0.94, in 5 or 10 min",
+    4: "A canary at the unacceptable excess is promoted at most beta; a good one in 5 or 10 min; at 1/s at least 0.94",
     5: "Fewer failed requests until the rollback than under Flagger and Argo, wherever both roll back",
     6: "Drift: nothing flagged at shifts of 0 and 0.05; a shift of 0.5 found from 200 values on",
     7: "Missing data rolls nothing back",

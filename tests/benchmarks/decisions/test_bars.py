@@ -13,6 +13,7 @@ from benchmarks.decisions.policy import NEVER
 from benchmarks.decisions.replicate import Result
 from benchmarks.decisions.rollouts import Ending, rollout_cells, sum_up
 from benchmarks.decisions.runner import run
+from benchmarks.decisions.serinus import CALM
 from benchmarks.decisions.store import Row, Store
 from benchmarks.decisions.summary import Share, summarise
 from benchmarks.decisions.tables import report
@@ -85,7 +86,9 @@ ROLLOUTS = {each.name: each for each in rollout_cells()}
 ENDINGS = {
     "a good one in time": ("rollout 10/s canary 1%", "promote", 20, 0.0, []),
     "a good one too late": ("rollout 10/s canary 1%", "promote", 21, 0.0, [4]),
-    "a good one refused": ("rollout 10/s canary 1%", "rollback", 9, 0.0, [4, 4]),
+    "a good one refused": ("rollout 10/s canary 1%", "rollback", 9, 0.0, [4]),
+    "a good one refused at little traffic": ("rollout 1/s canary 1%", "rollback", 9, 0.0, [4]),
+    "a good one promoted at little traffic": ("rollout 1/s canary 1%", "promote", 90, 0.0, []),
     "a bad one promoted": ("rollout 10/s canary 2%", "promote", 9, 9.0, [4]),
     "more harm than Flagger": ("rollout 10/s canary 5%", "rollback", 9, 50.0, [5]),
     "less harm than Flagger": ("rollout 10/s canary 5%", "rollback", 9, 5.0, []),
@@ -96,7 +99,9 @@ ENDINGS = {
 def test_missed_bars_of_rollouts(name: str, outcome: str, tick: int, excess: float, missed: list[int]) -> None:
     ours = sum_up([Ending(replicate=i, outcome=outcome, tick=tick, excess=excess + i % 2) for i in range(200)])
     theirs = sum_up([Ending(replicate=i, outcome="rollback", tick=20, excess=20.0 + i % 2) for i in range(200)])
-    of = Outcomes(cells={}, peers={}, rollouts={name: (ROLLOUTS[name], {"Serinus": ours, "F98": theirs})})
+    of = Outcomes(
+        cells={}, peers={}, rollouts={name: (ROLLOUTS[name], {"Serinus": ours, CALM.name: ours, "F98": theirs})}
+    )
     assert sorted(each.bar for each in findings(of) if not each.holds) == missed
 
 
