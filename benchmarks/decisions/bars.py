@@ -19,6 +19,9 @@ YARDSTICK = "Poc*"
 NO_PEERS = (YARDSTICK, "ECST")
 """Fitted to a cell, or told when it ends; they are printed and no bar but the yardstick's."""
 
+ROLLS_BACK = 0.95
+"""Share of replicates from which on a policy is said to roll back a cell."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
@@ -167,13 +170,17 @@ def _promotions(outcomes: Outcomes) -> Iterator[Finding]:
 
 
 def _harm(outcomes: Outcomes) -> Iterator[Finding]:
-    """Bar 5: fewer users see a bad canary than under Flagger and Argo, wherever both roll back."""
+    """Bar 5: fewer users see a bad canary than under Flagger and Argo, wherever both roll back.
+
+    That is, at least 0.95 of their replicates: of those that are promoted instead the harm has no end, and leaving them
+    out would make a policy the better the more of the hard ones it promotes.
+    """
     for name, (cell, by_policy) in outcomes.rollouts.items():
         ours = by_policy.get(OURS)
-        if ours is None or cell.world.is_null or ours.rolled_back.value < 0.5:
+        if ours is None or cell.world.is_null or ours.rolled_back.value < ROLLS_BACK:
             continue
         for peer, theirs in by_policy.items():
-            if peer not in (OURS, CALM.name) and theirs.rolled_back.value >= 0.5:
+            if peer not in (OURS, CALM.name) and theirs.rolled_back.value >= ROLLS_BACK:
                 yield Finding(
                     bar=5,
                     cell=name,
