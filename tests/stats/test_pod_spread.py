@@ -47,8 +47,26 @@ def test_the_formula() -> None:
     tau = sqrt(log(1 + spread.variance))
     assert spread.variance > 0.1
     assert spread.null_odds(2, 6) == pytest.approx(exp(student.ppf(0.95, 2) * tau * sqrt(1 / 2 + 1 / 6)))
-    assert spread.null_odds(2, 6, 0.01) == pytest.approx(exp(student.ppf(0.99, 2) * tau * sqrt(1 / 2 + 1 / 6)))
+    assert spread.null_odds(9, 9, 0.1) == pytest.approx(exp(student.ppf(0.9, 2) * tau * sqrt(2 / 9)))
     assert spread.null_odds(8, 8) < spread.null_odds(1, 8)
+
+
+@pytest.mark.parametrize(
+    ("rates", "false_rate", "odds"),
+    [
+        ([0.01, 0.02], 0.05, 5.0),
+        ([0.01, 0.02], 1e-9, 5.0),
+        ([0.01, 0.02, 0.01], 0.005, 5.0),
+        ([0.01, 0.02], 0.5, 1.0),
+        ([0.01, 0.02], 1.0, 1.0),
+    ],
+)
+def test_few_pods_allow_no_catastrophe_and_no_rate_accuses_the_equal(
+    rates: list[float], false_rate: float, odds: float
+) -> None:
+    spread = seen(rates, seed=2, requests=1350)
+    assert spread.variance > 0.0
+    assert spread.null_odds(1, len(rates), false_rate) == pytest.approx(odds)
 
 
 @pytest.mark.parametrize("tick", [{}, {"a": (100, 3)}, {"a": (100, 3), "b": (0, 0)}, {"a": (9, 0), "b": (9, 0)}])

@@ -7,7 +7,7 @@ bursts, which do not repeat, leave it alone. Knows no verdicts.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import exp, log1p, sqrt
+from math import exp, log, log1p, sqrt
 from zlib import crc32
 
 from scipy.special import stdtrit
@@ -16,8 +16,11 @@ MAX_PODS = 12
 FALSE_RATE = 0.05
 # So many standard errors are taken off a spread: few failures on a handful of pods scatter widely.
 _SURE = 2.0
-# Pods so unlike (odds of 20,000 to 1) leave nothing to compare with; more would only overflow.
-_LARGEST_LOG_ODDS = 10.0
+# Two or three pods hardly tell a spread from chance, and Student's quantile for them has no end: without a limit no
+# catastrophe would ever be found. Of pods that differ by 0.5 in the log of their odds one in 200 is beyond it.
+LARGEST_ODDS = 5.0
+# A quantile below the median would make the null stricter than "no worse".
+_LARGEST_FALSE_RATE = 0.5
 # Sums are kept short, for they are written down at every tick.
 _DIGITS = 4
 
@@ -97,20 +100,20 @@ class PodSpread:
         """Return the odds ratio by which canary pods may be worse than stable's mean though the model is no worse.
 
         ``exp(t sqrt(log(1 + v)) sqrt(1/C + 1/S))``, t the ``1 - false_rate`` point of Student's law with as many
-        degrees of freedom as pods were compared less one; 1 without a clear spread. Requests without end would accuse
-        every canary that is beyond it, so no more than ``false_rate`` of them may be.
+        degrees of freedom as pods were compared less one; 1 without a clear spread, never above 5. Requests without
+        end would accuse every canary that is beyond it, so no more than ``false_rate`` of them may be.
 
         Args:
             canary_pods: C, pods that served the canary's requests; fewer than 1 counts as 1.
             stable_pods: S, likewise.
-            false_rate: alpha of the rollout, in (0, 0.5].
+            false_rate: alpha of the process, above 0; above a half counts as a half.
         """
         variance = self.variance
         if variance <= 0.0:
             return 1.0
-        quantile = float(stdtrit(len(self.pods) - 1.0, 1.0 - false_rate))
+        quantile = -float(stdtrit(len(self.pods) - 1.0, min(false_rate, _LARGEST_FALSE_RATE)))
         sides = 1.0 / max(canary_pods, 1) + 1.0 / max(stable_pods, 1)
-        return exp(min(quantile * sqrt(log1p(variance) * sides), _LARGEST_LOG_ODDS))
+        return exp(min(quantile * sqrt(log1p(variance) * sides), log(LARGEST_ODDS)))
 
     def numbers(self) -> tuple[float, ...]:
         """Return all that there is, for ``from_numbers``: two numbers, and three per pod."""
