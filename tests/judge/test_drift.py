@@ -186,10 +186,77 @@ def test_stable_from_before_is_known_at_the_first_tick() -> None:
     assert learn(of, running, [tick(-9, score=past[0])]) == running
     after, (said,) = play_from(running, of, [sides(SHIFTED, EVEN)])
     assert said.signals[0].stable_total == 900
-    assert "15,900 of stable" in said.signals[0].because
+    assert "900 of stable" in said.signals[0].because
     assert after.learnt == 3
 
 
 def test_something_else_than_a_histogram_is_our_own_bug() -> None:
     with pytest.raises(BrokenInvariant, match="score of kind PredictionDrift got a ValueMeasurement"):
         play(plan(drift()), [{"score": ValueMeasurement(value=1.0)}])
+
+
+RARE = tuple(float(number) for number in range(1, 10))
+
+
+def rare(canary: tuple[int, ...]) -> dict[str, Measurement]:
+    """Live values lie where the training data had next to nothing."""
+    trained = (9990, 1, 1, 1, 1, 1, 1, 1, 1, 2)
+    return {"score": histogram(canary, (100,) * 10, edges=RARE, reference=trained)}
+
+
+def test_a_difference_where_nothing_was_trained_is_seen() -> None:
+    said = play(plan(drift()), [rare((40, 30, 5, 20, 11, 12, 3, 10, 2, 7))] * 4)[-1]
+    assert said.rollback
+    assert said.signals[0].effect > 0.3
+
+
+@pytest.mark.parametrize("nothing", ["missing", "empty", "other buckets"])
+def test_a_tick_that_tells_nothing_repeats_all_numbers(nothing: str) -> None:
+    measured = {
+        "missing": {},
+        "empty": {"score": histogram((0,) * 10, (0,) * 10, edges=RARE, reference=(1,) * 10)},
+        "other buckets": {"score": histogram((5, 5), (5, 5), edges=(0.5,))},
+    }[nothing]
+    running, said = play_from(Running(), plan(drift()), [rare((40, 30, 5, 20, 11, 12, 3, 10, 2, 7))] * 3)
+    after, (silent,) = play_from(running, plan(drift()), [measured], first=4)
+    assert after == running
+    names = ("evidence", "effect", "effect_standard_error", "canary_from_reference", "stable_from_reference")
+    numbers = [[getattr(each.signals[0], name) for name in names] for each in (said[-1], silent)]
+    assert numbers[0] == numbers[1]
+    assert None not in numbers[0]
+
+
+def normal(rng: np.random.Generator, mean: float, count: int) -> tuple[int, ...]:
+    return tuple(map(int, np.histogram(rng.normal(mean, 1.0, count), [-np.inf, *np.linspace(-2, 2, 9), np.inf])[0]))
+
+
+@pytest.mark.random
+def test_a_world_that_moves_while_the_weight_grows_is_no_effect() -> None:
+    """The canary is a tenth of a standard deviation off: certain, and PSI 0.01."""
+    rng = np.random.default_rng(1)
+    ticks = []
+    for number in range(40):
+        mean, canary = -0.6 + 1.2 * number / 39, 1_000 if number < 20 else 10_000
+        sides = normal(rng, mean + 0.1, canary), normal(rng, mean, 20_000 - canary)
+        ticks.append({"score": histogram(*sides, edges=tuple(np.linspace(-2, 2, 9).tolist()))})
+    said = play(plan(drift()), ticks)
+    assert said[-1].evidence >= 19.9
+    assert not any(map(rolled_back, said))
+    assert said[-1].signals[0].effect == pytest.approx(0.01, abs=0.01)
+
+
+@pytest.mark.random
+def test_a_past_that_was_otherwise_hides_no_drift() -> None:
+    rng, of = np.random.default_rng(2), plan(drift())
+    edges = tuple(np.linspace(-2, 2, 9).tolist())
+    past = [
+        tick(n - 60, score=HistogramMeasurement(canary={}, stable={"s": normal(rng, 0, 900)}, edges=edges))
+        for n in range(60)
+    ]
+    running = learn(of, Running(), past)
+    ticks = [{"score": histogram(normal(rng, 0.2, 100), normal(rng, 0.7, 900), edges=edges)} for _ in range(30)]
+    _, said = play_from(running, of, ticks)
+    found = first(said, rolled_back)
+    assert found is not None
+    assert found <= 15
+    assert said[-1].signals[0].effect == pytest.approx(0.25, abs=0.1)

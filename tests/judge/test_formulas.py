@@ -28,7 +28,7 @@ from serinus.judge.exposure import excess_at
 from serinus.judge.judge import learn
 from serinus.judge.measurements import HistogramMeasurement, PairMeasurement, RateMeasurement
 from serinus.judge.running import Running
-from serinus.judge.states import BoundState, Contest, DriftState, LatencyState, PairState, RateState
+from serinus.judge.states import BoundState, Contest, DriftState, LatencyState, Matched, PairState, RateState
 from serinus.rollout.types import Signal, SignalAction, Verdict
 from serinus.stats import count_process, margin_test, share_bound
 from serinus.stats.capital import Capital
@@ -97,7 +97,7 @@ def test_a_rate_is_the_count_process_tempered_by_the_scatter_and_spread_of_the_t
 
 def test_the_proof_takes_as_many_requests_more_as_stable_scatters() -> None:
     tame, wild = (
-        play(plan(errors()), [{"errors": RateMeasurement(canary={"c": (500, 5)}, stable=stable)}])[0].signals[0]
+        play(plan(errors()), [{"errors": RateMeasurement(canary={"c": (100, 1)}, stable=stable)}])[0].signals[0]
         for stable in (
             {f"s-{pod}": (500, 5) for pod in range(6)},
             {f"s-{pod}": (500, 10 * (pod % 2)) for pod in range(6)},
@@ -139,7 +139,7 @@ def test_a_whole_latency_is_the_mean_over_its_edges_and_its_proof_the_weakest() 
             for each in state.contests
         )
     )
-    capital, spread, dispersion = count_process.fresh(), PodSpread(), Dispersion()
+    capital, spread, tail, dispersion = count_process.fresh(), PodSpread(), PodSpread(), Dispersion()
     for number, each in enumerate(ticks):
         rates_at = [each.above(edge) for edge in state.edges]
         capital = count_process.advance(
@@ -147,14 +147,15 @@ def test_a_whole_latency_is_the_mean_over_its_edges_and_its_proof_the_weakest() 
             rates_at[1].counts,
             start=start(number),
             threshold=20.0 * len(state.edges),
-            null_odds=spread.null_odds(1, 5, 0.05),
+            null_odds=max(spread.null_odds(1, 5, 0.05), tail.null_odds(1, 5, 0.05)),
             dispersion=dispersion.factor,
         )
         spread = spread.plus(rates_at[0].stable)
+        tail = tail.plus([at for at in rates_at if at.counts.stable_bad >= 3][-1].stable)
         above = [[sum(row), *(at.stable[pod][1] for at in rates_at), 0] for pod, row in each.stable.items()]
         dispersion = dispersion.plus([[more - less for more, less in pairwise(row)] for row in above])
     assert dispersion.factor > 1.25
-    assert spread.null_odds(1, 5) > 1.0
+    assert tail.null_odds(1, 5) > spread.null_odds(1, 5) > 1.0
     assert state.contests[1].capital.value == pytest.approx(capital.value, rel=1e-6)
 
 
@@ -228,9 +229,10 @@ class TestPracticalKey:
     def test_of_drift(self) -> None:
         for times, fails in ((1, False), (40, True)):
             samples = TwoSamples.after((100 * times,) * 4)
+            matched = Matched(counts=(6.25 * times,) * 4, squares=1.5625 * times)
             samples = replace(samples, canary=tuple(times * each for each in (2, 4, 8, 11)), recent=(0.0,) * 4)
             samples = replace(samples, capital=replace(samples.capital, cash=20.0))
-            state = DriftState(samples=samples, edges=(0.25, 0.5, 0.75))
+            state = DriftState(samples=samples, matched=matched, edges=(0.25, 0.5, 0.75))
             state = replace(state, schedule=replace(state.schedule, ticks=9, peak=20.0))
             measured = histogram((1, 0, 0, 0), (1, 1, 1, 1), edges=(0.25, 0.5, 0.75))
             running = Running(ticks=9, turned=True, signals={"score": state})
@@ -314,10 +316,10 @@ def test_categories_keep_their_counts_when_new_ones_come() -> None:
 def test_a_rollback_signal_that_cannot_be_compared_stops_the_promotion() -> None:
     fine = rates((2_000, 0), (8_000, 0))
     even, lost = (histogram((10, 10), (90, 90), edges=(edge,)) for edge in (0.5, 0.4))
-    ticks = [{"errors": fine, "score": each} for each in (even, even, lost)]
+    ticks = [{"errors": fine, "score": each} for each in (even, even, even, lost)]
     for action, promoted in ((SignalAction.ROLLBACK, False), (SignalAction.HOLD, True)):
         said = play(plan(errors(), drift(action=action)), ticks)
-        assert [each.promote for each in said] == [False, True, promoted]
+        assert [each.promote for each in said] == [False, False, True, promoted]
 
 
 def test_the_course_follows_from_the_plan() -> None:

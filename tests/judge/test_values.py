@@ -10,8 +10,10 @@ from serinus.errors import BrokenInvariant
 from serinus.judge.judge import learn
 from serinus.judge.measurements import PairMeasurement, ValueMeasurement
 from serinus.judge.running import Running
-from serinus.judge.states import PairState
+from serinus.judge.states import PairState, ValueState
 from serinus.rollout.types import SignalAction, Verdict, Worse
+from serinus.stats.breaches import BreachShare
+from serinus.stats.capital import Capital
 
 HIGH = ValueMeasurement(value=91.0)
 
@@ -79,3 +81,15 @@ def test_stables_past_teaches_how_long_values_cling() -> None:
 def test_the_wrong_sort_of_value_is_our_own_bug(signal, measured) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(BrokenInvariant, match=f"{signal.name} of kind {signal.kind}"):
         play(plan(signal), [measured])
+
+
+def test_evidence_of_breaches_long_ago_needs_a_share_that_is_too_high_still() -> None:
+    """The evidence key turned; one breach in a hundred ticks is tolerated all the same."""
+    for breaches, fails in ((3, False), (60, True)):
+        state = ValueState(capital=Capital(parts=(20.0, 0.0, 0.0), cash=0.0), share=BreachShare())
+        for number in range(100):
+            state = replace(state, share=state.share.plus(number < breaches))
+        state = replace(state, schedule=replace(state.schedule, ticks=9, peak=20.0))
+        running = Running(ticks=9, turned=True, signals={"gpu": state})
+        _, (said,) = play_from(running, plan(query()), [{"gpu": ValueMeasurement(value=91.0)}])
+        assert said.rollback is fails

@@ -9,10 +9,12 @@ from serinus.rollout.types import RolloutPlan, Signal, SignalAction, SignalKind,
 MAX_COMPARISONS = 40
 """Edges at which requests are compared, over all signals; a rate signal has one."""
 MAX_EDGES = 6
+EDGES_WITH_TAIL = 4
+"""With fewer per histogram there are so many of those that how unlike pods are is kept for the lowest edge only."""
 MAX_PROOFS = 8
 MAX_PROOFS_IN_ALL = 100
 MAX_BUCKETS = 200
-MAX_BUCKETS_IN_ALL = 400
+MAX_BUCKETS_IN_ALL = 300
 
 DRIFT_KINDS = frozenset({SignalKind.PREDICTION_DRIFT, SignalKind.FEATURE_DRIFT})
 RATE_KINDS = frozenset(

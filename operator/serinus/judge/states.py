@@ -48,6 +48,10 @@ class Schedule:
             peak=max(self.peak, evidence),
         )
 
+    def is_in(self, moment: Moment) -> bool:
+        """Tell whether the process was told something in the weight step of a tick."""
+        return moment.is_weight_step and moment.step == self.started_step
+
     def _starts_step(self, moment: Moment) -> bool:
         return moment.is_weight_step and moment.step > self.started_step
 
@@ -83,6 +87,8 @@ class BoundState:
     recent_total: float = 0.0
     """Discounted with a half-life of 10 ticks, like ``recent_bad``."""
     recent_bad: float = 0.0
+    dispersion: Dispersion = field(default_factory=Dispersion)
+    """Of the canary's own requests, at ticks without any of stable."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +108,52 @@ class LatencyState:
     """Seconds, ascending; empty before anything was counted."""
     contests: tuple[Contest, ...] = ()
     scatter: Scatter = field(default_factory=Scatter)
+    """The spread is that at the lowest edge."""
+    tail: PodSpread = field(default_factory=PodSpread)
+    """The spread at the highest edge that shows something."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matched:
+    """Stable's counts as they would be had stable drawn as often as the canary at each tick.
+
+    So the sides differ only by what differs at the same time: neither the past, nor a world that moves while the
+    weight grows, shows as a difference.
+    """
+
+    counts: tuple[float, ...] = ()
+    """Per bucket, ``sum_t n_c x_s / n_s`` over ticks that compare."""
+    squares: float = 0.0
+    """``sum_t n_c^2 / n_s``: the counts are worth ``(sum_t n_c)^2 / squares`` observations."""
+
+    def plus(self, canary: int, stable: tuple[int, ...], decay: float) -> "Matched":
+        """Add a tick of n_c canary observations and stable's counts; earlier ones are multiplied by ``decay``."""
+        times = canary / sum(stable)
+        known = (*self.counts, *(0.0,) * (len(stable) - len(self.counts)))
+        return Matched(
+            counts=tuple(_short(decay * old + times * new) for old, new in zip(known, stable, strict=True)),
+            squares=_short(decay * decay * self.squares + times * canary),
+        )
+
+    @property
+    def observations(self) -> tuple[float, ...]:
+        """Return the counts scaled to as many observations as they are worth."""
+        total = sum(self.counts)
+        return tuple(each * total / self.squares for each in self.counts) if self.squares else self.counts
+
+
+def _short(value: float) -> float:
+    # Six digits are enough for an effect; there are many of these numbers.
+    return float(f"{value:.6g}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FromReference:
+    """How far (PSI) each side was from the training reference at the newest tick that compared."""
+
+    canary: float | None
+    stable: float | None
+    both_moved: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +169,11 @@ class DriftState:
     dispersion: Dispersion = field(default_factory=Dispersion)
     before: int = 0
     """Observations of stable from before the rollout, which are among the samples."""
+    matched: Matched = field(default_factory=Matched)
+    recent: Matched = field(default_factory=Matched)
+    """The same with ticks discounted, as the samples' recent counts of the canary are."""
+    from_reference: FromReference | None = None
+    """None: there was no training reference at the newest tick that compared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

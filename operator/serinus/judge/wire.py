@@ -54,7 +54,7 @@ def as_remembered(value: T) -> T:
 @cache
 def _packer(hint: Any, exact: bool = False) -> _Turn:
     if hint is float or hint is Exact:
-        return float if exact or hint is Exact else _rounded
+        return float if exact or hint is Exact else _written
     if hint in (int, str, bool):
         return _same
     if is_dataclass(hint):
@@ -155,6 +155,12 @@ def _rounded(value: float) -> float:
     rounded = float(f"{value:.8g}")
     # The very largest numbers round to infinity, which is no JSON.
     return rounded if -inf < rounded < inf else value
+
+
+def _written(value: float) -> float:
+    # JSON knows one sort of number, and without ".0" it is shorter.
+    rounded = _rounded(value)
+    return int(rounded) if rounded.is_integer() and -_WHOLE < rounded < _WHOLE else rounded
 
 
 def _same(value: Any) -> Any:

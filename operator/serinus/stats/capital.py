@@ -12,11 +12,16 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-# Sums of floats that should equal the threshold may miss it by rounding.
+# Sums of floats that should equal the threshold may miss it by rounding; relative, for thresholds may be huge.
 REACHED_TOLERANCE = 1e-9
 _LARGEST_LOG = 200.0
 _LARGEST_BOOST = 1e200
 _SMALLEST = 1e-300
+
+
+def reaches(value: float, threshold: float) -> bool:
+    """Tell whether an e-value is at a threshold (above 0), but for rounding."""
+    return value >= threshold * (1.0 - REACHED_TOLERANCE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +38,7 @@ class Capital:
 
     def reached(self, threshold: float) -> bool:
         """Tell whether the e-value is at the threshold, but for rounding."""
-        return self.value >= threshold - REACHED_TOLERANCE
+        return reaches(self.value, threshold)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

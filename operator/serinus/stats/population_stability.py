@@ -6,6 +6,7 @@ Knows counts only. An effect, never evidence: a decision needs an e-value beside
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from serinus.errors import BrokenInvariant
 
 Floats = NDArray[np.float64]
+_Number = TypeVar("_Number", int, float)
 
 SMOOTHING = 0.5
 SMALLEST_SHARE = 0.02
@@ -36,7 +38,7 @@ class Stability:
         return self.estimate - self.standard_error
 
 
-def stability(canary: Sequence[int], stable: Sequence[int]) -> Stability | None:
+def stability(canary: Sequence[float], stable: Sequence[float]) -> Stability | None:
     """Return the PSI of two histograms over the same buckets; None if one of them is empty.
 
     ``PSI = sum_j (p_j - q_j) log(p_j / q_j)`` on shares with half a count added to each bucket. Chance alone gives
@@ -45,7 +47,8 @@ def stability(canary: Sequence[int], stable: Sequence[int]) -> Stability | None:
     both sides count for nothing.
 
     Args:
-        canary: observations per bucket, not negative.
+        canary: observations per bucket, not negative; need not be whole, if they were weighted and scaled to as many
+            observations as they are worth.
         stable: as canary; buckets that only one of them has stand at the end, the other counts 0 there.
     """
     left, right = _aligned(canary, stable)
@@ -61,7 +64,7 @@ def stability(canary: Sequence[int], stable: Sequence[int]) -> Stability | None:
     return Stability(estimate=estimate, standard_error=sqrt(variance))
 
 
-def _aligned(canary: Sequence[int], stable: Sequence[int]) -> tuple[Floats, Floats]:
+def _aligned(canary: Sequence[float], stable: Sequence[float]) -> tuple[Floats, Floats]:
     size = max(len(canary), len(stable))
     both = np.zeros((2, size))
     both[0, : len(canary)] = canary
@@ -70,31 +73,31 @@ def _aligned(canary: Sequence[int], stable: Sequence[int]) -> tuple[Floats, Floa
     return shown[0], shown[1]
 
 
-def groups(baseline: Sequence[int]) -> tuple[tuple[int, int], ...]:
+def groups(baseline: Sequence[float]) -> tuple[tuple[int, int], ...]:
     """Return runs of buckets, each with at least 2 % of the baseline: (first, one past the last), in order.
 
     From low to high; what is left at the top joins the last run. For buckets of a number only: categories are never
     merged, or a class that was never seen before would hide.
 
     Args:
-        baseline: counts per bucket of the training reference, or of stable where there is none.
+        baseline: counts per bucket of the training reference, or of both sides together.
     """
     total = sum(baseline)
     if total == 0:
         return ((0, len(baseline)),) if baseline else ()
     runs: list[tuple[int, int]] = []
-    first, mass = 0, 0
+    first, mass = 0, 0.0
     for index, count in enumerate(baseline):
         mass += count
         if mass >= SMALLEST_SHARE * total:
             runs.append((first, index + 1))
-            first, mass = index + 1, 0
+            first, mass = index + 1, 0.0
     if first < len(baseline):
         runs[-1] = (runs[-1][0], len(baseline))
     return tuple(runs)
 
 
-def merge(counts: Sequence[int], runs: Sequence[tuple[int, int]]) -> tuple[int, ...]:
+def merge(counts: Sequence[_Number], runs: Sequence[tuple[int, int]]) -> tuple[_Number, ...]:
     """Return the counts summed over runs of buckets from ``groups``.
 
     Raises:

@@ -24,7 +24,7 @@ SMOOTHING = 0.5
 _LARGEST_LOG = 690.0
 
 
-def evidence(counts: Sequence[int], reference: Sequence[int]) -> float:
+def evidence(counts: Sequence[float], reference: Sequence[float]) -> float:
     """Return the e-value against "the counts come from the law that the reference is a sample of".
 
     ``E = mean over k of B(k q + c) / (B(k q) prod_j q_j^(c_j))`` with the Dirichlet normaliser B, q the reference's

@@ -76,6 +76,7 @@ def moved(
             tracked=course.tracked_weights,
             most=course.max_proofs,
             dispersion=dispersion,
+            target=course.proof,
         ),
         counts=before.counts.plus(counts),
     )
@@ -121,10 +122,11 @@ def scattered(before: Scatter, measurement: RateMeasurement) -> Scatter:
     return Scatter(dispersion=before.dispersion.plus(rows), spread=before.spread.plus(measurement.stable))
 
 
-def charge(signal: Signal, contest: Contest, reason: str) -> Charge:
-    """Return what a contest says against the canary."""
+def charge(signal: Signal, contest: Contest, before: Contest, reason: str) -> Charge:
+    """Return what a contest says against the canary; ``before`` is the contest before the tick."""
     return Charge(
         evidence=contest.capital.value,
+        before=before.capital.value,
         peak=contest.schedule.peak,
         practical=contest.difference.exceeds(signal.margin),
         reason=reason,
@@ -142,12 +144,14 @@ def more_requests(signal: Signal, course: Course, contest: Contest, moment: Mome
     if not contest.counts.compares:
         return float("inf")
     excess = excess_at(signal.unacceptable, moment.next_weight)
-    return dispersion * margin_test.requests_needed(
+    return margin_test.requests_needed(
         contest.exposure.proof(moment.next_weight),
         course.proof,
         contest.exposure.history.rate(excess),
         excess,
         contest.counts.stable_total / contest.counts.canary_total,
+        dispersion=dispersion,
+        per_tick=requests_per_tick(contest),
     )
 
 

@@ -6,7 +6,7 @@ is no reason to roll back.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from serinus import contract
 from serinus.judge import buckets, words
@@ -27,14 +27,15 @@ from serinus.judge.readings.reading import (
     nothing,
     wrong_sort,
 )
-from serinus.judge.states import DriftState, SignalState
+from serinus.judge.states import DriftState, FromReference, Matched, SignalState
 from serinus.judge.wire import as_remembered
 from serinus.rollout.types import Signal, SignalKind
 from serinus.stats import population_stability, reference
 from serinus.stats.counts import Counts
 from serinus.stats.population_stability import Stability
-from serinus.stats.two_samples import TwoSamples
+from serinus.stats.two_samples import HALF_LIFE_TICKS, TwoSamples
 
+_DECAY = 0.5 ** (1.0 / HALF_LIFE_TICKS)
 _MOST_ROWS = 12
 """Groups of buckets in which the scatter between pods is looked for."""
 
@@ -49,14 +50,14 @@ def read(
     """
     start = before if isinstance(before, DriftState) else DriftState()
     if isinstance(measurement, Missing):
-        return _reading(signal, course, nothing(measurement), start, None, moved=False)
+        return _reading(signal, course, nothing(measurement), start, start, None, moment)
     if not isinstance(measurement, HistogramMeasurement):
         raise wrong_sort(signal, measurement)
     state, hearing = start, _hear(start, measurement)
     if hearing.heard is Heard.TOLD:
-        state = as_remembered(_compared(course, start, measurement, moment))
+        state = as_remembered(_compared(signal, course, start, measurement, moment))
     known = measurement if hearing.heard is not Heard.UNUSABLE else None
-    return _reading(signal, course, hearing, state, known, moved=state != start)
+    return _reading(signal, course, hearing, start, state, known, moment)
 
 
 def learn(course: Course, past: Sequence[Measurement]) -> DriftState:
@@ -124,16 +125,20 @@ def _hear(state: DriftState, measurement: HistogramMeasurement) -> Hearing:
     return mismatch(wrong) if wrong else TOLD
 
 
-def _compared(course: Course, state: DriftState, measurement: HistogramMeasurement, moment: Moment) -> DriftState:
+def _compared(
+    signal: Signal, course: Course, state: DriftState, measurement: HistogramMeasurement, moment: Moment
+) -> DriftState:
     most = course.max_buckets
     layout = (
         buckets.grown(_layout(state, course), measurement, most)
         if _has_layout(state)
         else buckets.choose(measurement, most)
     )
+    canary = buckets.sums(layout, measurement, measurement.canary.values())
+    stable = buckets.sums(layout, measurement, measurement.stable.values())
     samples = state.samples.plus(
-        buckets.sums(layout, measurement, measurement.canary.values()),
-        buckets.sums(layout, measurement, measurement.stable.values()),
+        canary,
+        stable,
         start=state.schedule.start(course, moment),
         threshold=course.threshold,
         confirm_ticks=course.confirm_ticks,
@@ -145,7 +150,12 @@ def _compared(course: Course, state: DriftState, measurement: HistogramMeasureme
         schedule=state.schedule.after(moment, samples.evidence),
         dispersion=state.dispersion.plus(_rows(layout, measurement)),
         before=state.before,
+        matched=state.matched.plus(sum(canary), stable, 1.0),
+        recent=state.recent.plus(sum(canary), stable, _DECAY),
     )
+    trained = None if measurement.reference is None else buckets.sums(layout, measurement, [measurement.reference])
+    if trained is not None and any(trained):
+        after = replace(after, from_reference=_from_reference(signal, course, after, trained, bool(layout.edges)))
     return _with_layout(after, layout)
 
 
@@ -161,58 +171,70 @@ def _rows(layout: Layout, measurement: HistogramMeasurement) -> list[list[int]]:
     return rows
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Effect:
-    """How far the sides are apart, and how far each is from the training reference."""
-
-    sides: Stability | None = None
-    lately: bool = False
-    canary: Stability | None = None
-    stable: Stability | None = None
-    both_moved: bool = False
+def _runs(base: Sequence[float], ordered: bool) -> tuple[tuple[int, int], ...]:
+    """Return which buckets are taken together: small neighbours of a number, never categories."""
+    return population_stability.groups(base) if ordered else tuple((place, place + 1) for place in range(len(base)))
 
 
-def _effect(signal: Signal, course: Course, state: DriftState, measurement: HistogramMeasurement | None) -> _Effect:
-    samples, trained = state.samples, None
-    if measurement is not None and measurement.reference is not None and _has_layout(state):
-        layout = buckets.grown(_layout(state, course), measurement, course.max_buckets)
-        counts = buckets.sums(layout, measurement, [measurement.reference])
-        trained = counts if any(counts) else None
-    size = max(len(samples.canary), len(samples.stable), len(trained or ()))
-    canary, stable = _added(samples.canary, (0,) * size), _added(samples.stable, (0,) * size)
-    recent = _added(tuple(map(round, samples.recent)), (0,) * size)
-    base = _added(trained or stable, (0,) * size)
-    runs = population_stability.groups(base) if state.edges else tuple((place, place + 1) for place in range(size))
-    left, lately, right, origin = (population_stability.merge(each, runs) for each in (canary, recent, stable, base))
-    overall, late = population_stability.stability(left, right), population_stability.stability(lately, right)
-    leads = overall is not None and late is not None and late.lower > overall.lower
-    if trained is None:
-        return _Effect(sides=late if leads else overall, lately=leads)
-    ours, theirs = population_stability.stability(left, origin), population_stability.stability(right, origin)
+def _from_reference(
+    signal: Signal, course: Course, state: DriftState, trained: tuple[int, ...], ordered: bool
+) -> FromReference:
+    """Return how far both sides are from the training reference, in groups of which each has some of its mass."""
+    runs = _runs(trained, ordered)
+    origin = population_stability.merge(trained, runs)
+    canary = population_stability.merge(state.samples.canary, runs)
+    stable = population_stability.merge(state.matched.observations, runs)
+    ours, theirs = population_stability.stability(canary, origin), population_stability.stability(stable, origin)
     moved = all(
         apart is not None and apart.lower >= signal.margin and reference.evidence(counts, origin) >= course.sure
-        for apart, counts in ((ours, left), (theirs, right))
+        for apart, counts in ((ours, canary), (theirs, stable))
     )
-    return _Effect(sides=late if leads else overall, lately=leads, canary=ours, stable=theirs, both_moved=moved)
+    return FromReference(
+        canary=None if ours is None else ours.estimate,
+        stable=None if theirs is None else theirs.estimate,
+        both_moved=moved,
+    )
+
+
+def _apart(canary: Sequence[float], stable: Matched, ordered: bool) -> Stability | None:
+    """Return the PSI of the sides, in groups of which each has some of the mass of both together."""
+    observations = stable.observations
+    runs = _runs([ours + theirs for ours, theirs in zip(canary, stable.counts, strict=True)], ordered)
+    return population_stability.stability(
+        population_stability.merge(canary, runs), population_stability.merge(observations, runs)
+    )
+
+
+def _effect(state: DriftState) -> tuple[Stability | None, bool]:
+    """Return how far the sides are apart, of all ticks or of the recent ones if those are clearer, and whether so."""
+    if not state.matched.counts:
+        return None, False
+    ordered = bool(state.edges)
+    overall = _apart(state.samples.canary, state.matched, ordered)
+    late = _apart(state.samples.recent, state.recent, ordered)
+    leads = overall is not None and late is not None and late.lower > overall.lower
+    return (late if leads else overall), leads
 
 
 def _reading(
     signal: Signal,
     course: Course,
     hearing: Hearing,
+    before: DriftState,
     state: DriftState,
     measurement: HistogramMeasurement | None,
-    *,
-    moved: bool,
+    moment: Moment,
 ) -> Reading:
-    effect = _effect(signal, course, state, measurement)
+    effect, lately = _effect(state)
     charge = Charge(
         evidence=state.samples.evidence,
+        before=before.samples.evidence,
         peak=state.schedule.peak,
-        practical=effect.sides is not None and effect.sides.lower >= signal.margin,
+        practical=effect is not None and effect.lower >= signal.margin,
         reason=WORSE[signal.kind],
     )
-    changed = effect.both_moved and charge.evidence < course.near
+    trained = state.from_reference
+    changed = trained is not None and trained.both_moved and charge.evidence < course.near
     drawn = sum(state.samples.canary)
     return Reading(
         signal=signal,
@@ -221,32 +243,36 @@ def _reading(
         state=state,
         charges=(charge,),
         ticks=state.schedule.ticks,
-        moved=moved,
-        told=_told(signal, course, state, effect, changed),
+        moved=state != before,
+        heard_in_step=state.schedule.is_in(moment),
+        told=_told(signal, course, state, effect, lately, changed),
         modest=not charge.practical,
         finding=contract.REASON_WORLD_CHANGED if changed else "",
         canary_pods=None if measurement is None else sum(1 for row in measurement.canary.values() if any(row)),
-        effect=None if effect.sides is None else effect.sides.estimate,
-        effect_standard_error=None if effect.sides is None else effect.sides.standard_error,
+        effect=None if effect is None else effect.estimate,
+        effect_standard_error=None if effect is None else effect.standard_error,
         dispersion=state.dispersion.factor,
-        canary_from_reference=None if effect.canary is None else effect.canary.estimate,
-        stable_from_reference=None if effect.stable is None else effect.stable.estimate,
+        canary_from_reference=None if trained is None else trained.canary,
+        stable_from_reference=None if trained is None else trained.stable,
         counts=Counts(canary_total=drawn, stable_total=sum(state.samples.stable) - state.before),
     )
 
 
-def _told(signal: Signal, course: Course, state: DriftState, effect: _Effect, changed: bool) -> str:
-    if effect.sides is None:
+def _told(
+    signal: Signal, course: Course, state: DriftState, effect: Stability | None, lately: bool, changed: bool
+) -> str:
+    if effect is None:
         return ""
     what = "predictions" if signal.kind is SignalKind.PREDICTION_DRIFT else "inputs"
-    lately = " lately" if effect.lately else ""
+    drawn = sum(state.samples.stable) - state.before
     told = (
-        f"{sum(state.samples.canary):,} {what} of the canary are apart from {sum(state.samples.stable):,} of stable by "
-        f"PSI {effect.sides.estimate:.2f} ± {effect.sides.standard_error:.2f}{lately}, margin {signal.margin:g}; "
-        f"{contests.against(state.samples.evidence, course.threshold)}"
+        f"{sum(state.samples.canary):,} {what} of the canary are apart from {drawn:,} of stable by "
+        f"PSI {effect.estimate:.2f} ± {effect.standard_error:.2f}{' lately' if lately else ''}, "
+        f"margin {signal.margin:g}; {contests.against(state.samples.evidence, course.threshold)}"
     )
-    if effect.canary is not None and effect.stable is not None:
-        told += f"; from the training data: canary {effect.canary.estimate:.2f}, stable {effect.stable.estimate:.2f}"
+    trained = state.from_reference
+    if trained is not None and trained.canary is not None and trained.stable is not None:
+        told += f"; from the training data: canary {trained.canary:.2f}, stable {trained.stable:.2f}"
     if changed:
         told += ", and both agree: the world changed, not the model; train anew on newer data"
     return told + words.scatter(state.dispersion.factor)

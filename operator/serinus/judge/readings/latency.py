@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from serinus.judge import words
-from serinus.judge.course import Course, Moment
+from serinus.judge.course import EDGES_WITH_TAIL, Course, Moment
 from serinus.judge.measurements import HistogramMeasurement, Measurement, Missing, RateMeasurement
 from serinus.judge.readings import contests
 from serinus.judge.readings.reading import WORSE, Charge, Heard, Hearing, Reading, mismatch, nothing, wrong_sort
@@ -17,6 +17,10 @@ from serinus.judge.states import Contest, LatencyState, Scatter, SignalState
 from serinus.judge.wire import as_remembered
 from serinus.rollout.types import Signal
 from serinus.stats import edges
+from serinus.stats.pod_spread import PodSpread
+
+_SHOWN = 3
+"""Requests of stable above an edge, of one tick."""
 
 
 def read(
@@ -30,14 +34,14 @@ def read(
     start = before if isinstance(before, LatencyState) else LatencyState()
     state = start
     if isinstance(measurement, Missing):
-        return _reading(signal, course, nothing(measurement), state, None, moment, moved=False)
+        return _reading(signal, course, nothing(measurement), start, state, None, moment)
     if not isinstance(measurement, HistogramMeasurement):
         raise wrong_sort(signal, measurement)
     hearing = _hear(state, measurement)
     if hearing.heard is Heard.TOLD:
         chosen = state if state.edges else _chosen(course, measurement.canary_and_stable, measurement.edges)
         state = as_remembered(_compared(signal, course, chosen, measurement, moment))
-    return _reading(signal, course, hearing, state, measurement, moment, moved=state != start)
+    return _reading(signal, course, hearing, start, state, measurement, moment)
 
 
 def learn(course: Course, past: Sequence[Measurement]) -> LatencyState:
@@ -59,6 +63,7 @@ def learn(course: Course, past: Sequence[Measurement]) -> LatencyState:
                 contests.learnt(contest, each.counts) for contest, each in zip(state.contests, rates, strict=True)
             ),
             scatter=_scattered(state.scatter, rates),
+            tail=_in_tail(course, state.tail, rates),
         )
     return as_remembered(state)
 
@@ -86,7 +91,9 @@ def _compared(
     signal: Signal, course: Course, state: LatencyState, measurement: HistogramMeasurement, moment: Moment
 ) -> LatencyState:
     rates = [measurement.above(edge) for edge in state.edges]
-    null_odds = state.scatter.spread.null_odds(*contests.pods(rates[0]), 1.0 / course.threshold)
+    pods, alpha = contests.pods(rates[0]), 1.0 / course.threshold
+    lowest = state.scatter.spread.null_odds(*pods, alpha)
+    higher = max(lowest, state.tail.null_odds(*pods, alpha))
     return LatencyState(
         edges=state.edges,
         contests=tuple(
@@ -98,11 +105,12 @@ def _compared(
                 moment,
                 threshold=course.threshold * len(rates),
                 dispersion=state.scatter.dispersion.factor,
-                null_odds=null_odds,
+                null_odds=higher if index else lowest,
             )
-            for contest, each in zip(state.contests, rates, strict=True)
+            for index, (contest, each) in enumerate(zip(state.contests, rates, strict=True))
         ),
         scatter=_scattered(state.scatter, rates),
+        tail=_in_tail(course, state.tail, rates),
     )
 
 
@@ -115,18 +123,29 @@ def _scattered(before: Scatter, rates: list[RateMeasurement]) -> Scatter:
     return Scatter(dispersion=before.dispersion.plus(rows), spread=before.spread.plus(rates[0].stable))
 
 
+def _in_tail(course: Course, before: PodSpread, rates: list[RateMeasurement]) -> PodSpread:
+    """Add a tick: pods may be alike in the bulk and differ in the tail, at the highest edge that shows something."""
+    if course.max_edges < EDGES_WITH_TAIL:
+        return before
+    shown = [each for each in rates[1:] if each.counts.stable_bad >= _SHOWN]
+    return before.plus(shown[-1].stable) if shown else before
+
+
 def _reading(
     signal: Signal,
     course: Course,
     hearing: Hearing,
+    before: LatencyState,
     state: LatencyState,
     measurement: HistogramMeasurement | None,
     moment: Moment,
-    *,
-    moved: bool,
 ) -> Reading:
     all_contests = state.contests or (contests.fresh(course),)
-    charges = tuple(contests.charge(signal, contest, WORSE[signal.kind]) for contest in all_contests)
+    earlier = before.contests or tuple(contests.fresh(course) for _ in all_contests)
+    charges = tuple(
+        contests.charge(signal, contest, past, WORSE[signal.kind])
+        for contest, past in zip(all_contests, earlier, strict=True)
+    )
     factor = state.scatter.dispersion.factor
     leading = max(range(len(charges)), key=lambda index: _weight(charges[index], all_contests[index]))
     first, overall = all_contests[leading], all_contests[leading].difference.overall
@@ -138,7 +157,8 @@ def _reading(
         state=state,
         charges=charges,
         ticks=first.schedule.ticks,
-        moved=moved,
+        moved=state != before,
+        heard_in_step=first.schedule.is_in(moment),
         told=_told(signal, course, state, first, leading, evidence),
         modest=all(contests.is_modest(signal, each, moment) for each in all_contests),
         safety=min(each.exposure.safety(moment.next_weight) for each in all_contests),

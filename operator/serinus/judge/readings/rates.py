@@ -18,7 +18,6 @@ from serinus.judge.states import BoundState, RateState, Scatter, SignalState
 from serinus.judge.wire import as_remembered
 from serinus.rollout.types import Signal, SignalKind
 from serinus.stats import share_bound
-from serinus.stats.counts import Counts
 from serinus.stats.risk_difference import HALF_LIFE_TICKS
 
 _DECAY = 0.5 ** (1.0 / HALF_LIFE_TICKS)
@@ -45,10 +44,10 @@ def read(
         if hearing.heard is Heard.TOLD:
             state = _compared(signal, course, state, rates, moment)
         if state.bound is not None and any(total for total, _ in rates.canary.values()):
-            bound = _bounded(signal, course, state.bound, rates.counts, moment, start.scatter)
+            bound = _bounded(signal, course, state.bound, rates, moment, start.scatter)
             state = replace(state, bound=bound)
         state = as_remembered(state)
-    return _reading(signal, course, hearing, state, rates, moment, moved=state != start)
+    return _reading(signal, course, hearing, start, state, rates, moment)
 
 
 def learn(signal: Signal, course: Course, past: Sequence[Measurement]) -> RateState:
@@ -106,8 +105,12 @@ def _compared(signal: Signal, course: Course, state: RateState, rates: RateMeasu
 
 
 def _bounded(
-    signal: Signal, course: Course, before: BoundState, counts: Counts, moment: Moment, scatter: Scatter
+    signal: Signal, course: Course, before: BoundState, rates: RateMeasurement, moment: Moment, scatter: Scatter
 ) -> BoundState:
+    """Return the bound after a tick; where stable has no pods, the canary's own scatter stands in from the next on."""
+    counts, dispersion = rates.counts, before.dispersion
+    if not counts.stable_total:
+        dispersion = dispersion.plus([(total - bad, bad) for total, bad in rates.canary.values()])
     capital = share_bound.advance(
         before.capital,
         total=counts.canary_total,
@@ -116,10 +119,11 @@ def _bounded(
         start=before.schedule.start(course, moment),
         threshold=2.0 * course.threshold,
         confirm_ticks=course.confirm_ticks,
-        dispersion=scatter.dispersion.factor,
+        dispersion=max(scatter.dispersion.factor, before.dispersion.factor),
     )
     return BoundState(
         capital=capital,
+        dispersion=dispersion,
         schedule=before.schedule.after(moment, capital.value),
         total=before.total + counts.canary_total,
         bad=before.bad + counts.canary_bad,
@@ -132,17 +136,17 @@ def _reading(
     signal: Signal,
     course: Course,
     hearing: Hearing,
+    before: RateState,
     state: RateState,
     rates: RateMeasurement | None,
     moment: Moment,
-    *,
-    moved: bool,
 ) -> Reading:
     contest, factor = state.contest, state.scatter.dispersion.factor
-    charges = [contests.charge(signal, contest, WORSE[signal.kind])]
+    alone = 1.0 if state.bound is None else state.bound.dispersion.factor
+    charges = [contests.charge(signal, contest, before.contest, WORSE[signal.kind])]
     ticks = contest.schedule.ticks
-    if state.bound is not None:
-        charges.append(_charge_of_bound(signal, state.bound))
+    if state.bound is not None and before.bound is not None:
+        charges.append(_charge_of_bound(signal, before.bound, state.bound))
         ticks = max(ticks, state.bound.schedule.ticks)
     overall = contest.difference.overall
     return Reading(
@@ -152,7 +156,8 @@ def _reading(
         state=state,
         charges=tuple(charges),
         ticks=ticks,
-        moved=moved,
+        moved=state != before,
+        heard_in_step=contest.schedule.is_in(moment),
         told=_told(signal, course, state, charges),
         modest=contests.is_modest(signal, contest, moment),
         safety=contest.exposure.safety(moment.next_weight),
@@ -161,15 +166,16 @@ def _reading(
         canary_pods=None if rates is None else contests.pods(rates)[0],
         effect=overall.estimate,
         effect_standard_error=overall.standard_error,
-        dispersion=factor,
+        dispersion=max(factor, alone) if contest.counts.stable_total == 0 else factor,
         counts=contest.counts,
     )
 
 
-def _charge_of_bound(signal: Signal, bound: BoundState) -> Charge:
+def _charge_of_bound(signal: Signal, before: BoundState, bound: BoundState) -> Charge:
     lower = max(_lower(bound.bad, bound.total), _lower(bound.recent_bad, bound.recent_total))
     return Charge(
         evidence=bound.capital.value,
+        before=before.capital.value,
         peak=bound.schedule.peak,
         practical=bound.total > 0 and lower >= (signal.slo or 0.0),
         reason=contract.REASON_SLO_MISSED,

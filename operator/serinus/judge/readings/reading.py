@@ -13,7 +13,7 @@ from serinus.judge.course import Course
 from serinus.judge.measurements import Measurement, Missing
 from serinus.judge.states import SignalState
 from serinus.rollout.types import Signal, SignalKind
-from serinus.stats.capital import REACHED_TOLERANCE
+from serinus.stats.capital import reaches
 from serinus.stats.counts import Counts
 
 WORSE = {
@@ -87,6 +87,8 @@ class Charge:
     """One process of a signal: its evidence, and whether the effect that belongs to it is large enough to act on."""
 
     evidence: float
+    before: float
+    """Evidence before this tick; the same where the tick told nothing."""
     peak: float
     """Highest evidence so far."""
     practical: bool
@@ -108,6 +110,8 @@ class Reading:
     """Ticks that told something, this one included."""
     moved: bool
     """This tick changed the state."""
+    heard_in_step: bool = False
+    """It carried a comparison in the present step, at this tick or before."""
     told: str = ""
     """What is known, in words; empty before anything is."""
     modest: bool = True
@@ -143,14 +147,35 @@ class Reading:
         return sum(charge.evidence for charge in self.charges) / len(self.charges)
 
     @property
+    def evidence_before(self) -> float:
+        """Return the e-value before this tick."""
+        return sum(charge.before for charge in self.charges) / len(self.charges)
+
+    @property
+    def confirmed(self) -> float:
+        """Return the e-value without what one tick alone may not bring when many processes move at once.
+
+        A process is capped per tick by its own threshold, which grows with the number of signals and edges; so one
+        that was not yet where the cap leaves it a tick before its threshold counts at most as much as a lone one could.
+        """
+        threshold, ticks = self.course.threshold * len(self.charges), self.course.confirm_ticks
+        due = float(threshold ** (1.0 - 1.0 / ticks))
+        most = float(self.course.sure ** (1.0 / ticks))
+        counted = (
+            each.evidence if reaches(max(each.before, 1.0), due) else min(each.evidence, max(each.before, 1.0) * most)
+            for each in self.charges
+        )
+        return sum(counted) / len(self.charges)
+
+    @property
     def convincing(self) -> bool:
         """Tell whether this signal alone turns the evidence key."""
-        return self.evidence >= self.course.threshold - REACHED_TOLERANCE
+        return reaches(self.evidence, self.course.threshold)
 
     @property
     def accused(self) -> Charge | None:
         """Return the strongest charge with a practical effect whose own evidence was ever as large as all must be."""
-        grave = [each for each in self.charges if each.practical and each.peak >= self.course.sure - REACHED_TOLERANCE]
+        grave = [each for each in self.charges if each.practical and reaches(each.peak, self.course.sure)]
         return max(grave, key=lambda charge: charge.evidence, default=None)
 
     @property
@@ -162,9 +187,9 @@ class Reading:
     @property
     def calm(self) -> bool:
         """Tell whether nothing is wrong now and evidence is not half the way to a rollback (in logarithms)."""
-        return self.alarm < self.course.near and not self.out_of_bounds
+        return not reaches(self.alarm, self.course.near) and not self.out_of_bounds
 
     @property
     def proven(self) -> bool:
         """Tell whether the proof is there, or none is needed."""
-        return self.safety is None or self.safety >= self.course.proof - REACHED_TOLERANCE
+        return self.safety is None or reaches(self.safety, self.course.proof)

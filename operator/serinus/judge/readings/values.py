@@ -36,6 +36,7 @@ def read_query(
     share = state.share
     charge = Charge(
         evidence=state.capital.value,
+        before=start.capital.value,
         peak=state.schedule.peak,
         practical=share.lower > TOLERATED_SHARE,
         reason=WORSE[signal.kind],
@@ -48,6 +49,7 @@ def read_query(
         charges=(charge,),
         ticks=share.ticks,
         moved=state != start,
+        heard_in_step=state.schedule.is_in(moment),
         told=_told_value(signal, course, state),
         out_of_bounds=breaches_bounds(signal, value),
         value=state.value,
@@ -113,7 +115,7 @@ def read_comparison(
     elif isfinite(measurement.canary) and isfinite(measurement.stable):
         hearing = TOLD
         state = as_remembered(_with_pair(signal, course, start, measurement, moment))
-    return _reading_of_pair(signal, course, hearing, state, moved=state != start)
+    return _reading_of_pair(signal, course, hearing, start, state, moment)
 
 
 def learn_comparison(past: Sequence[Measurement]) -> PairState:
@@ -142,11 +144,14 @@ def _with_pair(signal: Signal, course: Course, before: PairState, pair: PairMeas
     )
 
 
-def _reading_of_pair(signal: Signal, course: Course, hearing: Hearing, state: PairState, *, moved: bool) -> Reading:
+def _reading_of_pair(
+    signal: Signal, course: Course, hearing: Hearing, before: PairState, state: PairState, moment: Moment
+) -> Reading:
     process = state.process
     effect, error = process.effect, process.effect_standard_error
     charge = Charge(
         evidence=process.evidence,
+        before=before.process.evidence,
         peak=state.schedule.peak,
         practical=effect is not None and error is not None and effect - error >= signal.margin,
         reason=WORSE[signal.kind],
@@ -158,7 +163,8 @@ def _reading_of_pair(signal: Signal, course: Course, hearing: Hearing, state: Pa
         state=state,
         charges=(charge,),
         ticks=state.schedule.ticks,
-        moved=moved,
+        moved=state != before,
+        heard_in_step=state.schedule.is_in(moment),
         told=_told_pair(signal, course, state),
         modest=not charge.practical,
         effect=effect,
