@@ -184,6 +184,22 @@ class TestTraffic:
             assert (last.verdict, last.reason) == (Verdict.INCONCLUSIVE, contract.REASON_TRAFFIC_SHARE_OFF)
             assert "the canary gets 25.0 % of the requests, 50.0 % were set" in last.because
 
+    def test_a_tick_in_which_the_share_changed_is_not_compared(self) -> None:
+        """Pods went in the midst of it: its requests came with the old share."""
+        running, said = Running(), []
+        for number, share in enumerate((0.25, 0.25, 0.5, 0.5, 0.25, 0.25), 1):
+            sides = rates((500, 0), (500, 1)) if number == 4 else rates((250, 0), (750, 1))
+            running, (one,) = play_from(
+                running,
+                plan(errors()),
+                [{"errors": sides}],
+                first=number,
+                expected=ExpectedShare(share=share, promised=True),
+            )
+            said.append(one.traffic)
+        assert said[0] is None
+        assert [each is not None and each.off for each in said] == [False] * 6
+
     def test_a_right_share_and_an_unknown_one_hold_nothing(self) -> None:
         for expected in (ExpectedShare(share=0.22, promised=True), None, ExpectedShare(share=1.0, promised=True)):
             ticks = [{"errors": rates((500, 0), (1500, 3))}] * 10

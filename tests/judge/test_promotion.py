@@ -77,10 +77,10 @@ def test_a_weight_that_no_step_names_uses_all_earlier_ticks() -> None:
 
 def test_a_step_lasts_at_least_two_ticks_that_compare() -> None:
     of = plan(errors())
-    running, said = play_from(Running(), of, [{"errors": PROVEN}] * 2)
-    assert [each.promote for each in said] == [False, True]
-    assert "safety" in said[1].because
-    _, said = play_from(running, of, [{"errors": PROVEN}, {"errors": NO_DATA}, {"errors": PROVEN}], step=1, first=3)
+    running, said = play_from(Running(), of, [{"errors": PROVEN}] * 3)
+    assert [each.promote for each in said] == [False, False, True]
+    assert "safety" in said[2].because
+    _, said = play_from(running, of, [{"errors": PROVEN}, {"errors": NO_DATA}, {"errors": PROVEN}], step=1, first=4)
     assert [each.promote for each in said] == [False, False, True]
     assert [each.ticks_in_step for each in said] == [1, 1, 2]
     assert "1 of 2 ticks of this step carried a comparison" in said[0].because
@@ -191,3 +191,14 @@ def test_a_margin_of_zero_cannot_be_proved_but_breaks_nothing() -> None:
     said = play(plan(errors(margin=0.0)), [{"errors": PROVEN}] * 3)[-1]
     assert said.verdict is Verdict.INCONCLUSIVE
     assert "about a million or more canary requests" in said.because or "of 20 needed" in said.because
+
+
+def test_a_signal_with_its_proof_may_be_missing_once_it_was_heard_in_the_step() -> None:
+    of, both = plan(errors(), latency()), {"errors": PROVEN, "slow": PROVEN}
+    running, said = play_from(Running(), of, [*[both] * 3, {"errors": PROVEN}, {"errors": PROVEN, "slow": NO_DATA}])
+    assert [each.promote for each in said[3:]] == [True, True]
+    assert said[3].signals[1].verdict is Verdict.NO_DATA
+    later = [{"errors": PROVEN}] * 3 + [both, {"errors": PROVEN}]
+    _, said = play_from(running, of, later, step=1, first=6)
+    assert [each.promote for each in said] == [False, False, False, True, True]
+    assert "slow: nothing was measured" in said[2].because

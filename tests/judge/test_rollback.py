@@ -2,7 +2,21 @@ from dataclasses import replace
 
 import pytest
 
-from judge.rollouts import errors, first, latency, plan, play, play_from, query, rates, rolled_back
+from judge.rollouts import (
+    categories,
+    drift,
+    errors,
+    first,
+    histogram,
+    latency,
+    plan,
+    play,
+    play_from,
+    query,
+    rates,
+    rolled_back,
+    whole_latency,
+)
 from serinus import contract
 from serinus.judge.measurements import Missing, ValueMeasurement
 from serinus.judge.running import Running
@@ -169,3 +183,57 @@ def test_values_out_of_bounds_roll_back_after_two_ticks() -> None:
 def test_a_value_that_is_out_of_bounds_now_and_then_is_tolerated() -> None:
     values = [ValueMeasurement(value=91.0 if number % 20 == 7 else 60.0) for number in range(200)]
     assert not any(map(rolled_back, play(plan(query()), [{"gpu": value} for value in values])))
+
+
+class TestOneTick:
+    """One tick may bring each of many processes far; all of them together it may not bring to a rollback."""
+
+    NAMES = tuple(f"e{number}" for number in range(22))
+    BURST = dict.fromkeys(NAMES, rates((100, 40), (400, 1)))
+    CALM = dict.fromkeys(NAMES, rates((100, 0), (400, 0)))
+
+    def test_a_burst_of_one_tick_turns_no_key_and_a_calm_tick_after_it_neither(self) -> None:
+        of = plan(*map(errors, self.NAMES))
+        running, said = play_from(Running(), of, [self.CALM] * 2 + [self.BURST] + [self.CALM] * 3)
+        assert said[2].evidence > 20
+        assert not running.turned
+        assert not any(map(rolled_back, said))
+
+    def test_a_second_one_does(self) -> None:
+        said = play(plan(*map(errors, self.NAMES)), [self.CALM] * 2 + [self.BURST] * 2)
+        assert [each.rollback for each in said] == [False, False, False, True]
+
+    def test_ticks_of_other_signals_confirm_nothing(self) -> None:
+        of = plan(*map(errors, self.NAMES), query(action=SignalAction.OBSERVE))
+        cool = {"gpu": ValueMeasurement(value=60.0)}
+        said = play(of, [cool] * 2 + [self.BURST | cool] * 2)
+        assert said[2].evidence > 20
+        assert [each.rollback for each in said] == [False, False, False, True]
+
+    @pytest.mark.parametrize("number", [2, 3, 10])
+    def test_one_bad_signal_among_many_needs_no_tick_more(self, number: int) -> None:
+        names = self.NAMES[:number]
+        calm = dict.fromkeys(names, rates((100, 0), (400, 1)))
+        said = play(plan(*map(errors, names)), [calm | {"e1": rates((100, 90), (400, 1))}] * 2)
+        assert said[1].rollback
+
+    def test_many_edges_are_many_processes(self) -> None:
+        slow = histogram((0, 0, 0, 0, 0, 100), (300, 60, 20, 10, 6, 4))
+        calm = histogram((75, 15, 5, 3, 1, 1), (300, 60, 20, 10, 6, 4))
+        of = replace(plan(whole_latency()), false_rollback_rate=0.3)
+        said = play(of, [{"slow": calm}] * 2 + [{"slow": slow}] + [{"slow": calm}])
+        assert said[2].evidence >= 1 / 0.3
+        assert not said[2].rollback
+
+
+def test_evidence_at_the_cap_of_one_tick_stops_the_promotion() -> None:
+    """Its parts may add up to a hair less than the root of 1/alpha, from which on nothing is promoted."""
+    ticks = [
+        categories({"a": (20, 200), "b": (20, 200)}),
+        categories({"b": (20, 200), "a": (20, 200), "x": (30, 0)}),
+        categories({"x": (30, 0), "a": (20, 200)}),
+    ]
+    said = play(plan(drift()), [{"score": each} for each in ticks])[-1]
+    assert said.evidence == pytest.approx(20**0.5)
+    assert not said.promote
+    assert not said.calm

@@ -30,7 +30,7 @@ from serinus.rollout.types import (
     TrafficShare,
     Verdict,
 )
-from serinus.stats.capital import REACHED_TOLERANCE
+from serinus.stats.capital import reaches
 from serinus.stats.counts import Counts
 
 TICKS_PER_STEP = 2
@@ -130,9 +130,9 @@ def _remembered(plan: RolloutPlan, readings: tuple[Reading, ...], before: Runnin
         after = replace(before, at=tick.at, ticks=before.ticks + 1, signals={**before.signals, **states})
     if not _was_judged(before.at, tick):
         measured = (tick.measurements.get(signal.name) for signal in plan.signals)
-        share = traffic.moved(before.traffic, tick.expected, measured)
-        if share != before.traffic:
-            after = replace(after, at=tick.at, traffic=share)
+        share, expected = traffic.moved(before.traffic, before.expected, tick.expected, measured)
+        if (share, expected) != (before.traffic, before.expected):
+            after = replace(after, at=tick.at, traffic=share, expected=expected)
     if not _compares(readings):
         return after
     earlier = before.ticks_in_step if before.step == tick.step else 0
@@ -168,9 +168,9 @@ def _keys(plan: RolloutPlan, readings: tuple[Reading, ...], after: Running) -> R
     if after.rolled_back:
         return after
     threshold = 1.0 / plan.false_rollback_rate
-    if not after.turned and _evidence(readings) >= threshold - REACHED_TOLERANCE:
+    if not after.turned and _convinces(readings, threshold):
         after = replace(after, turned=True)
-    accused = [each for each in readings if _rolls_back(each) and _fails(each, after, plan)]
+    accused = [each for each in readings if _rolls_back(each) and _fails(each, readings, after, plan)]
     if not accused:
         return after
     leading = max(accused, key=lambda reading: reading.evidence)
@@ -181,10 +181,20 @@ def _keys(plan: RolloutPlan, readings: tuple[Reading, ...], after: Running) -> R
     return replace(after, rolled_back=RolledBack(reason=_charged(leading), because=because))
 
 
-def _fails(reading: Reading, after: Running, plan: RolloutPlan) -> bool:
+def _convinces(readings: tuple[Reading, ...], threshold: float) -> bool:
+    """Tell whether this tick turns the evidence key: not a single burst, nor a tick that adds nothing after one."""
+    ours = [each for each in readings if _rolls_back(each)]
+    before = sum(each.course.share * each.evidence_before for each in ours)
+    now = sum(each.course.share * each.evidence for each in ours)
+    confirmed = sum(each.course.share * each.confirmed for each in ours)
+    return now > before and reaches(confirmed, threshold)
+
+
+def _fails(reading: Reading, readings: tuple[Reading, ...], after: Running, plan: RolloutPlan) -> bool:
     """Tell whether both keys have turned for a signal, by what this tick told."""
+    ours = [each for each in readings if _rolls_back(each)] if _rolls_back(reading) else [reading]
     turned = after.turned if _rolls_back(reading) else reading.convincing
-    confirmed = after.ticks >= plan.confirm_ticks
+    confirmed = max(each.ticks for each in ours) >= plan.confirm_ticks
     return turned and confirmed and reading.accused is not None and reading.moved
 
 
@@ -228,19 +238,23 @@ def _assessment(plan: RolloutPlan, readings: tuple[Reading, ...], after: Running
         threshold=1.0 / plan.false_rollback_rate,
         reason=answer.reason,
         because=answer.because,
-        signals=tuple(_signal_evidence(each, _verdict(each, after, plan)) for each in readings),
+        signals=tuple(_signal_evidence(each, _verdict(each, readings, after, plan)) for each in readings),
         ticks_in_step=ticks_in_step,
         traffic=share,
     )
 
 
 def _silences(readings: tuple[Reading, ...]) -> list[str]:
-    """Say which data is missing that a promotion has to see at its tick."""
+    """Say which data is missing that a promotion has to see: a comparison now, and each signal once in the step."""
     gating = _gating(readings)
     quiet = [] if _compares(readings) else list(gating)
-    dumb = (Heard.NOTHING, Heard.UNUSABLE)
-    mute = [each for each in readings if _rolls_back(each) and each.heard in dumb and each not in quiet]
+    mute = [each for each in readings if _rolls_back(each) and _is_mute(each) and each not in quiet]
     return [sentences.obstacle_of_silence(each) for each in (*quiet, *mute)]
+
+
+def _is_mute(reading: Reading) -> bool:
+    missing = reading.heard is Heard.NOTHING and not (reading.proven and reading.heard_in_step)
+    return missing or reading.heard is Heard.UNUSABLE
 
 
 def _answer(readings: tuple[Reading, ...], after: Running, waits: list[str], misrouted: TrafficShare | None) -> _Answer:
@@ -259,10 +273,10 @@ def _answer(readings: tuple[Reading, ...], after: Running, waits: list[str], mis
     return _Answer(verdict=Verdict.INCONCLUSIVE, reason=reason or contract.REASON_UNDECIDED, because=because)
 
 
-def _verdict(reading: Reading, after: Running, plan: RolloutPlan) -> Verdict:
+def _verdict(reading: Reading, readings: tuple[Reading, ...], after: Running, plan: RolloutPlan) -> Verdict:
     if reading.heard is Heard.NOTHING:
         return Verdict.NO_DATA
-    if _fails(reading, after, plan):
+    if _fails(reading, readings, after, plan):
         return Verdict.FAIL
     passes = reading.heard is Heard.TOLD and reading.calm and reading.proven
     return Verdict.PASS if passes and reading.ticks >= TICKS_PER_STEP else Verdict.INCONCLUSIVE

@@ -46,6 +46,8 @@ class Running:
     rolled_back: RolledBack | None = None
     signals: Mapping[str, SignalState] = field(default_factory=dict)
     traffic: TrafficShareState | None = None
+    expected: float | None = None
+    """The canary's share that was expected of the newest tick that counted requests."""
 
     def to_wire(self) -> dict[str, object]:
         """Return plain JSON values; ``from_wire`` gives back an equal state."""
@@ -65,6 +67,8 @@ class Running:
             wire["rolledBack"] = {"reason": self.rolled_back.reason, "because": self.rolled_back.because}
         if self.traffic:
             wire["traffic"] = pack(self.traffic)
+        if self.expected is not None:
+            wire["expected"] = self.expected
         return wire
 
     @staticmethod
@@ -88,7 +92,7 @@ def _running(wire: Mapping[str, object]) -> Running:
     at = wire.get("at")
     back = cast("Mapping[str, str] | None", wire.get("rolledBack"))
     signals = cast("Mapping[str, list[Any]]", wire["signals"])
-    traffic = wire.get("traffic")
+    traffic, expected = wire.get("traffic"), wire.get("expected")
     return Running(
         at=datetime.fromisoformat(cast("str", at)).astimezone(UTC) if at is not None else None,
         ticks=int(cast("int", wire["ticks"])),
@@ -99,4 +103,5 @@ def _running(wire: Mapping[str, object]) -> Running:
         rolled_back=RolledBack(reason=back["reason"], because=back["because"]) if back else None,
         signals={name: unpack(_SORTS[state[0]], state[1:]) for name, state in signals.items()},
         traffic=None if traffic is None else unpack(TrafficShareState, traffic),
+        expected=None if expected is None else float(cast("float", expected)),
     )
