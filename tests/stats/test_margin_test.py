@@ -116,7 +116,7 @@ def test_clusters_that_fare_alike_prove_as_much_as_one_request_of_each() -> None
     assert advance(Proof(), many, history, 0.02, 10.0).parts == pytest.approx(
         advance(Proof(), one, history, 0.02).parts
     )
-    assert requests_needed(Proof(), 20.0, 0.001, 0.01, 4.0, 10.0) == pytest.approx(
+    assert requests_needed(Proof(), 20.0, 0.001, 0.01, 4.0, dispersion=10.0) == pytest.approx(
         10 * requests_needed(Proof(), 20.0, 0.001, 0.01, 4.0)
     )
 
@@ -130,6 +130,30 @@ def test_a_bet_inside_the_null_is_no_bet(rate: float, more: float) -> None:
 def test_without_a_history_nothing_is_bet() -> None:
     tick = Counts(canary_total=1000, canary_bad=0, stable_total=1000, stable_bad=0)
     assert advance(Proof(), tick, History(), 0.01) == Proof()
+
+
+@pytest.mark.parametrize("target", [20.0, 100.0, 1 / 0.03, 1.0])
+def test_no_single_tick_proves(target: float) -> None:
+    """A burst of errors on stable makes any canary look good: two ticks at least, and as many for a perfect canary."""
+    burst = Counts(canary_total=1_000, canary_bad=20, stable_total=1_000, stable_bad=300)
+    history = History(total=1_000.0, bad=10.0)
+    once = advance(Proof(), burst, history, 0.01, target=target)
+    assert once.value == pytest.approx(target**0.5, rel=1e-6)
+    # As it is read back from where it was remembered.
+    read = Proof(parts=tuple(float(f"{part:.8g}") for part in once.parts), cash=once.cash)
+    assert advance(read, burst, history, 0.01, target=target).value >= target
+    lost = Proof(parts=(0.01, 0.0, 0.0), cash=0.0)
+    assert advance(lost, burst, history, 0.01, target=target).value <= target**0.5 * (1 + 1e-6)
+
+
+def test_the_requests_needed_are_those_of_two_ticks_at_least() -> None:
+    def needed(proof: Proof, target: float = 20.0) -> float:
+        return requests_needed(proof, target, 0.001, 0.01, 4.0, per_tick=10_000.0)
+
+    assert needed(Proof()) == 20_000.0
+    assert needed(Proof(parts=(4.4721360, 0.0, 0.0), cash=0.0)) == 10_000.0
+    assert needed(Proof(parts=(0.1, 0.0, 0.0), cash=0.0)) == 20_000.0
+    assert needed(Proof(parts=(0.1, 0.0, 0.0), cash=0.0), target=1.0) == 20_000.0
 
 
 @pytest.mark.parametrize("tick", [Counts(canary_total=9), Counts(stable_total=9, stable_bad=9)])

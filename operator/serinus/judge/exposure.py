@@ -39,6 +39,7 @@ class Exposure:
         tracked: tuple[int, ...],
         most: int,
         dispersion: float = 1.0,
+        target: float = 20.0,
     ) -> "Exposure":
         """Add a tick that compares.
 
@@ -49,6 +50,7 @@ class Exposure:
             tracked: weights to keep proofs for from the first tick on, with 100.
             most: largest number of proofs, at least 2.
             dispersion: phi of stable's past ticks, at least 1.
+            target: the e-value that proves, at least 1.
         """
         known = dict(self.proofs) or {weight: Proof() for weight in tracked}
         known[next_weight] = self.proof(next_weight)
@@ -58,7 +60,7 @@ class Exposure:
             (
                 weight,
                 margin_test.advance(
-                    known[weight], counts, self.history, excess_at(unacceptable, weight), dispersion=dispersion
+                    known[weight], counts, self.history, excess_at(unacceptable, weight), dispersion, target=target
                 ),
             )
             for weight in sorted(known)

@@ -24,6 +24,8 @@ SMALLEST_EXCESS = 1e-6
 _FLOOR_SHARE = 0.1
 _DECAY = 0.5 ** (1.0 / HALF_LIFE_TICKS)
 _LARGEST_LOG = 690.0
+# Proofs are remembered to eight digits: two ticks at the cap have to reach the target all the same.
+_ROUNDED = 1.0 + 1e-7
 _NEWTON_STEPS = 200
 # Newton's method doubles the digits at each step: where it would move by less than this, it stands on the last one.
 _CLOSE = 1e-13
@@ -71,11 +73,23 @@ def bounded(excess: float) -> float:
     return min(max(excess, SMALLEST_EXCESS), LARGEST_EXCESS)
 
 
-def advance(proof: Proof, counts: Counts, history: History, excess: float, dispersion: float = 1.0) -> Proof:
+def advance(
+    proof: Proof,
+    counts: Counts,
+    history: History,
+    excess: float,
+    dispersion: float = 1.0,
+    *,
+    target: float = 20.0,
+) -> Proof:
     """Return the proof after one tick.
 
     The first tick that compares has no history and bets nothing. The first bet stakes 80 % of the capital, each
     later tick 5 % of what is left: a canary that failed while it warmed up can still prove itself afterwards.
+
+    After a tick the e-value is at most ``max(1, before) sqrt(target)``: one bad tick of one stable pod must not make a
+    bad canary look good enough, and what it teaches of ``dispersion`` comes a tick too late. What is beyond is thrown
+    away, which leaves an e-process.
 
     Args:
         proof: before the tick.
@@ -84,6 +98,7 @@ def advance(proof: Proof, counts: Counts, history: History, excess: float, dispe
         excess: share in (0, 0.5], see ``bounded``.
         dispersion: phi, at least 1, from past ticks only: factors are raised to ``1 / phi``, which is right for
             clusters of at most phi requests that fare alike (Hoelder).
+        target: 1/beta, the e-value that proves, at least 1.
     """
     if not counts.compares or history.total <= 0.0:
         return proof
@@ -93,7 +108,15 @@ def advance(proof: Proof, counts: Counts, history: History, excess: float, dispe
         _grown(part + stake / len(MULTIPLES), log_factor(counts, multiple * rate, rate, excess) / dispersion)
         for multiple, part in zip(MULTIPLES, proof.parts, strict=True)
     )
-    return Proof(parts=parts, cash=proof.cash - stake)
+    return _capped(Proof(parts=parts, cash=proof.cash - stake), max(1.0, proof.value) * sqrt(target) * _ROUNDED)
+
+
+def _capped(proof: Proof, most: float) -> Proof:
+    if proof.value <= most:
+        return proof
+    # Cash is at most 1, and the most is above it.
+    scale = (most - proof.cash) / sum(proof.parts)
+    return Proof(parts=tuple(part * scale for part in proof.parts), cash=proof.cash)
 
 
 def log_factor(counts: Counts, canary_rate: float, stable_rate: float, excess: float) -> float:
@@ -186,18 +209,29 @@ def _grown(part: float, log_growth: float) -> float:
 
 
 def requests_needed(
-    proof: Proof, target: float, rate: float, excess: float, stable_per_canary: float, dispersion: float = 1.0
+    proof: Proof,
+    target: float,
+    rate: float,
+    excess: float,
+    stable_per_canary: float,
+    *,
+    dispersion: float = 1.0,
+    per_tick: float = 0.0,
 ) -> float:
     """Estimate the canary requests until the proof is there, if the canary is as good as stable; 0 if it is.
 
-    From the expected growth of the capital per request when both sides fail at ``rate`` (in (0, 1)).
+    From the expected growth of the capital per request when both sides fail at ``rate`` (in (0, 1)). At high traffic
+    the cap of a tick decides: then it is as many ticks as the cap allows at best, of ``per_tick`` canary requests.
     """
     missing = log(target) - log(max(proof.value, 1e-300))
     if missing <= 0.0:
         return 0.0
     canary, stable = project(1.0, stable_per_canary, canary_rate=rate, stable_rate=rate, excess=excess)
     growth = _divergence(rate, canary) + stable_per_canary * _divergence(rate, stable)
-    return missing * dispersion / growth if growth > 0.0 else float("inf")
+    if growth <= 0.0:
+        return float("inf")
+    ticks = 1.0 if missing <= log(target) / 2.0 + _CLOSE else 2.0
+    return max(missing * dispersion / growth, ticks * per_tick)
 
 
 def _divergence(rate: float, point: float) -> float:

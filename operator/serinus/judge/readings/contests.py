@@ -77,6 +77,7 @@ def moved(
             most=course.max_proofs,
             dispersion=dispersion,
             target=course.proof,
+            target=course.proof,
         ),
         counts=before.counts.plus(counts),
     )
