@@ -77,7 +77,6 @@ def moved(
             most=course.max_proofs,
             dispersion=dispersion,
             target=course.proof,
-            target=course.proof,
         ),
         counts=before.counts.plus(counts),
     )
