@@ -486,3 +486,10 @@ def test_training_profiles_that_no_report_could_hold_are_refused() -> None:
     assert len(make_desired(body(signals(*named[:8])), REVISION, {AT: profile}).plan.signals) == 8
     with pytest.raises(InvalidSpec, match="900 buckets and categories together, and 800 can be kept"):
         make_desired(body(signals(*named)), REVISION, {AT: profile})
+
+
+@pytest.mark.parametrize("name", ["falseRollbackRate", "falsePromotionRate"])
+def test_rates_next_to_nothing_are_refused(name: str) -> None:
+    make_desired(body(analysis(**{name: 1e-9})), REVISION)
+    with pytest.raises(InvalidSpec, match=f"spec.analysis.{name}: has to be at least 1e-09, not 5e-10: raise it"):
+        make_desired(body(analysis(**{name: 5e-10})), REVISION)

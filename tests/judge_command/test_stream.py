@@ -140,6 +140,9 @@ def test_a_gap_is_longer_time_at_the_same_count() -> None:
     assert dict(near, tick=0) == dict(far, tick=0)
 
 
+MANY = {"tick": 2, "step": 0, "errors": {"canary": {}, "stable": {"a": [10**12, 0], "b": [1, 0]}}}
+
+
 @pytest.mark.parametrize(
     ("line", "field"),
     [
@@ -167,6 +170,8 @@ def test_a_gap_is_longer_time_at_the_same_count() -> None:
         (tick(2, errors=[40, 1.0]), "errors.canary.c1[1]"),
         (tick(2, errors=[40, True]), "errors.canary.c1[1]"),
         (tick(2, errors=[10**30, 1]), "errors.canary.c1[0]"),
+        (tick(2, errors=[10**12 + 1, 1]), "errors.canary.c1[0]"),
+        (MANY, "errors.stable"),
         ({"tick": 2, "step": 0, "errors": {"canary": {}}}, "errors.stable"),
         ({"tick": 2, "step": 0, "errors": {"canary": {}, "stable": {"s": None}}}, "errors.stable.s"),
         ({"tick": 2, "step": 0, "errors": {"canary": [], "stable": {}}}, "errors.canary"),
@@ -227,6 +232,9 @@ def test_a_malformed_tick_is_refused_by_line_and_field(line: dict[str, Any] | st
         ({"maxTicks": 0}, "maxTicks"),
         ({"confirmTicks": 0}, "confirmTicks"),
         ({"falseRollbackRate": 0}, "falseRollbackRate"),
+        ({"falseRollbackRate": 5e-324}, "falseRollbackRate"),
+        ({"falseRollbackRate": 9e-10}, "falseRollbackRate"),
+        ({"falsePromotionRate": 1e-12}, "falsePromotionRate"),
         ({"falsePromotionRate": 1}, "falsePromotionRate"),
         ({"steps": []}, "steps"),
         ({"steps": [0]}, "steps[0]"),

@@ -11,6 +11,7 @@ from serinus.api.rollout import ConfigMapKey, Rollout, StepSpec
 from serinus.api.serving import Service
 from serinus.errors import InvalidSpec, Stall
 from serinus.rollout.types import (
+    SMALLEST_RATE,
     OnInconclusive,
     Reference,
     RolloutPlan,
@@ -181,7 +182,7 @@ def make_plan(rollout: Rollout, analysis: Analysis, references: References | Non
     """Make the plan that an attempt would freeze if it began now.
 
     Raises:
-        InvalidSpec: a query, a selector or a training profile cannot be understood.
+        InvalidSpec: a query, a selector or a training profile cannot be understood, or a rate is next to nothing.
         Stall: the ConfigMap of a training profile does not exist.
     """
     given = {
@@ -194,6 +195,12 @@ def make_plan(rollout: Rollout, analysis: Analysis, references: References | Non
         "max_wait": rollout.max_wait,
         "progress_deadline": rollout.progress_deadline,
     }
+    for name, rate in (
+        ("falseRollbackRate", analysis.false_rollback_rate),
+        ("falsePromotionRate", analysis.false_promotion_rate),
+    ):
+        if rate is not None and rate < SMALLEST_RATE:
+            raise InvalidSpec(f"spec.analysis.{name}: has to be at least {SMALLEST_RATE:g}, not {rate:g}: raise it")
     signals = tuple(
         make_signal(signal, f"spec.analysis.signals[{index}] ({signal.name})", references)
         for index, signal in enumerate(analysis.signals or (DEFAULT_SIGNAL,))

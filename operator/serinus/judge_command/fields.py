@@ -10,8 +10,8 @@ from typing import NoReturn
 
 from serinus.errors import SerinusError
 
-LARGEST_COUNT = 2**53
-"""Beyond, floats could not tell neighbouring counts apart."""
+LARGEST_COUNT = 10**12
+"""Of one count, and of the requests of a side; the work of a tick grows with the root of its counts."""
 
 
 class Malformed(SerinusError):
@@ -40,8 +40,8 @@ class Fields:
         return self._values.keys()
 
     def path(self, name: str) -> str:
-        """Return the path of a field."""
-        return f"{self._path}.{name}" if self._path else name
+        """Return the path of a field, or of the object itself for an empty name."""
+        return f"{self._path}.{name}" if self._path and name else self._path or name
 
     def refuse(self, name: str, message: str) -> NoReturn:
         """Refuse a field."""

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from serinus.judge.measurements import Tick
 from serinus.judge_command.fields import Fields, Malformed, whole
 from serinus.judge_command.ticks import parse_measurements
-from serinus.rollout.types import RolloutPlan, Signal, SignalAction, SignalKind, Step, StepKind, Worse
+from serinus.rollout.types import SMALLEST_RATE, RolloutPlan, Signal, SignalAction, SignalKind, Step, StepKind, Worse
 
 ORIGIN = datetime(2000, 1, 1, tzinfo=UTC)
 """Ticks need a time, but any will do: only their distance counts."""
@@ -69,14 +69,21 @@ def parse_header(fields: Fields, ordinal: int) -> Run:
         steps=_steps(fields),
         signals=_signals(fields),
         interval=timedelta(seconds=_interval(fields)),
-        false_rollback_rate=fields.between("falseRollbackRate", 0.0, 1.0, 0.05),
-        false_promotion_rate=fields.between("falsePromotionRate", 0.0, 1.0, 0.05),
+        false_rollback_rate=_rate(fields, "falseRollbackRate"),
+        false_promotion_rate=_rate(fields, "falsePromotionRate"),
         confirm_ticks=fields.integer("confirmTicks", 1, 1_000, 2),
         planned_ticks=fields.integer("maxTicks", 1, LARGEST_TICK, 240),
         strict=fields.flag("strict"),
     )
     run = Run(name=name, plan=plan)
     return Run(name=name, plan=plan, before=_before(fields, run))
+
+
+def _rate(fields: Fields, name: str) -> float:
+    rate = fields.between(name, 0.0, 1.0, 0.05)
+    if rate < SMALLEST_RATE:
+        fields.refuse(name, f"has to be at least {SMALLEST_RATE:g}, not {rate:g}")
+    return rate
 
 
 def _interval(fields: Fields) -> float:

@@ -62,7 +62,14 @@ def _value(fields: Fields, name: str) -> float:
 
 
 def _rates(pods: Fields) -> Mapping[str, tuple[int, int]]:
-    return {pod: _total_and_bad(pods, pod) for pod in pods.names()}
+    rates = {pod: _total_and_bad(pods, pod) for pod in pods.names()}
+    _check_size(pods, sum(total for total, _ in rates.values()))
+    return rates
+
+
+def _check_size(pods: Fields, requests: int) -> None:
+    if requests > LARGEST_COUNT:
+        pods.refuse("", f"has {requests} requests in all, and {LARGEST_COUNT} can be judged: give shorter ticks")
 
 
 def _total_and_bad(pods: Fields, pod: str) -> tuple[int, int]:
@@ -125,7 +132,9 @@ def _categories(fields: Fields) -> tuple[str, ...]:
 
 
 def _rows(pods: Fields, size: int) -> Mapping[str, tuple[int, ...]]:
-    return {pod: pods.counts(pod, size) for pod in pods.names()}
+    rows = {pod: pods.counts(pod, size) for pod in pods.names()}
+    _check_size(pods, sum(map(sum, rows.values())))
+    return rows
 
 
 def parse_place(fields: Fields, *, after: int | None, steps: int, largest_tick: int) -> tuple[int, int]:

@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
+SMALLEST_RATE = 1e-9
+"""Of false rollbacks and false promotions: nobody can tell smaller ones apart, and their evidence leaves the floats."""
 NOTHING: Mapping[str, object] = MappingProxyType({})
 
 
