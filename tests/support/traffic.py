@@ -39,6 +39,21 @@ class Process:
         return [each for each in self.requests if self.start <= each.at <= min(at, self.end)]
 
 
+class Tally:
+    """What a process has counted so far; a scrape adds what came since the one before, in order of time."""
+
+    def __init__(self, process: Process) -> None:
+        self._coming = sorted(process.until(process.end), key=lambda each: -each.at)
+        self.statuses = Counter[int]()
+        self.durations = Counter[float]()
+
+    def advance(self, at: float) -> None:
+        while self._coming and self._coming[-1].at <= at:
+            request = self._coming.pop()
+            self.statuses[request.status] += 1
+            self.durations[request.seconds] += 1
+
+
 @dataclass(frozen=True)
 class Pod:
     """A pod's processes, one after the other, and the times at which Prometheus tried to scrape it."""
@@ -57,6 +72,7 @@ class Pod:
     def scrape_into(self, tsdb: Tsdb) -> None:
         target = {"pod": self.name, "namespace": self.namespace, "instance": f"{self.name}:8080", "job": self.job}
         target |= self.labels
+        tallies = {id(process): Tally(process) for process in self.processes}
         for at in sorted(self.scrapes):
             process, now = self.process_at(at), EPOCH + at
             tsdb.add(now, "up", 1.0 if process else 0.0, **target)
@@ -64,12 +80,12 @@ class Pod:
                 continue
             if self.exports_start:
                 tsdb.add(now, "process_start_time_seconds", EPOCH + process.start, **target)
-            answered = process.until(at)
-            for status, n in sorted(Counter(each.status for each in answered).items()):
+            tally = tallies[id(process)]
+            tally.advance(at)
+            for status, n in sorted(tally.statuses.items()):
                 tsdb.add(now, "http_requests_total", n, status=str(status), path="/predict", **target)
-            durations = Counter(each.seconds for each in answered)
-            for edge in EDGES if answered else ():
-                n = sum(count for seconds, count in durations.items() if seconds <= float(edge))
+            for edge in EDGES if tally.statuses else ():
+                n = sum(count for seconds, count in tally.durations.items() if seconds <= float(edge))
                 tsdb.add(now, "http_request_duration_seconds_bucket", n, le=edge, **target)
 
     def truth(self, start: float, end: float) -> tuple[int, int]:

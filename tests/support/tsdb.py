@@ -3,18 +3,23 @@
 Its evaluator is compared with a real Prometheus in ``tests/prometheus/test_real.py``.
 """
 
+import bisect
+import functools
 import itertools
 import json
+import operator
 import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import parse_qs
 
 Labels = tuple[tuple[str, str], ...]
 Vector = dict[Labels, float]
+Matcher = tuple[str, str, str]
 
 
 class Range(dict[Labels, list[tuple[int, float]]]):
@@ -43,6 +48,17 @@ class Tsdb:
 
     def __init__(self) -> None:
         self.series = Range()
+        self._chosen: dict[tuple[Matcher, ...], list[Labels]] = {}
+        self._chosen_of: tuple[Range, int] = (self.series, 0)
+
+    def choose(self, matchers: tuple[Matcher, ...]) -> list[Labels]:
+        """Return the series that meet them all; remembered until there are more series, or others."""
+        if self._chosen_of[0] is not self.series or self._chosen_of[1] != len(self.series):
+            self._chosen, self._chosen_of = {}, (self.series, len(self.series))
+        if matchers not in self._chosen:
+            meeting = [key for key in self.series if all(_meets(dict(key), *each) for each in matchers)]
+            self._chosen[matchers] = meeting
+        return self._chosen[matchers]
 
     def add(self, at: datetime | float, name: str, value: float, **labels: str) -> None:
         """Store a sample; times must not go back within a series."""
@@ -53,7 +69,7 @@ class Tsdb:
     def query(self, text: str, at_seconds: float) -> tuple[str, object]:
         """Return result type and result, as the API has them."""
         at = round(at_seconds * 1000)
-        value = _Evaluation(self.series, text, at).value()
+        value = _Evaluation(self, text, at).value()
         if isinstance(value, float):
             return "scalar", [at / 1000, _text(value)]
         if isinstance(value, Range):
@@ -66,10 +82,13 @@ class Tsdb:
 
 
 class _Evaluation:
-    """One query at one instant: recursive descent, evaluated while it is read."""
+    """One query at one instant: recursive descent, evaluated while it is read.
 
-    def __init__(self, series: Range, text: str | list[tuple[str, str]], at: int) -> None:
-        self.series, self.at = series, at
+    What a part of a query is, a scalar, a vector or a range, is known only when it was read: hence Any.
+    """
+
+    def __init__(self, tsdb: Tsdb, text: str | list[tuple[str, str]], at: int) -> None:
+        self.tsdb, self.at = tsdb, at
         self.tokens: list[tuple[str, str]] = []
         if not isinstance(text, str):
             self.tokens = list(text)
@@ -82,7 +101,7 @@ class _Evaluation:
             self.tokens.append((str(match.lastgroup), match.group(str(match.lastgroup))))
             position = match.end()
 
-    def value(self):
+    def value(self) -> Any:
         result = self.union()
         if self.tokens:
             raise BadData(f"too much: {self.tokens}")
@@ -96,7 +115,7 @@ class _Evaluation:
             raise BadData(f"expected {expected}, found {self.peek()!r}")
         return self.tokens.pop(0)[1]
 
-    def union(self):
+    def union(self) -> Any:
         result = self.comparison()
         while self.peek() == "or":
             self.take()
@@ -105,7 +124,7 @@ class _Evaluation:
             result = result | {key: v for key, v in other.items() if _unnamed(key) not in seen}
         return result
 
-    def comparison(self):
+    def comparison(self) -> Any:
         left = self.difference()
         if self.peek() == ">":
             self.take()
@@ -113,7 +132,7 @@ class _Evaluation:
             left = {key: v for key, v in left.items() if v > right}
         return left
 
-    def difference(self):
+    def difference(self) -> Any:
         left = self.product()
         while self.peek() == "-":
             self.take()
@@ -121,7 +140,7 @@ class _Evaluation:
             left = {_unnamed(key): v - right[_unnamed(key)] for key, v in left.items() if _unnamed(key) in right}
         return left
 
-    def product(self):
+    def product(self) -> Any:
         left = self.atom()
         while self.peek() == "*":
             self.take()
@@ -129,7 +148,7 @@ class _Evaluation:
             left = {_unnamed(key): v * factor for key, v in left.items()}
         return left
 
-    def atom(self):
+    def atom(self) -> Any:
         kind, text = self.tokens[0] if self.tokens else ("end", "")
         if text == "(":
             self.take()
@@ -156,11 +175,11 @@ class _Evaluation:
         found = Range()
         first = (self.at - length) // step * step + step
         for at in range(first, self.at + 1, step):
-            for key, v in _Evaluation(self.series, inside, at).union().items():
+            for key, v in _Evaluation(self.tsdb, inside, at).union().items():
                 found.setdefault(key, []).append((at, v))
         return found
 
-    def aggregate(self, function: str):
+    def aggregate(self, function: str) -> Vector:
         by: list[str] = []
         if self.peek() == "by":
             self.take()
@@ -175,7 +194,8 @@ class _Evaluation:
         for key, v in self.union().items():
             groups.setdefault(tuple((n, x) for n, x in key if n in by), []).append(v)
         self.take(")")
-        how = {"max": max, "min": min, "sum": sum, "count": len}[function]
+        aggregates: dict[str, Callable[[list[float]], float]] = {"max": max, "min": min, "sum": sum, "count": len}
+        how = aggregates[function]
         return {key: float(how(values)) for key, values in groups.items()}
 
     def over_time(self, function: str) -> Vector:
@@ -185,14 +205,14 @@ class _Evaluation:
         values = {key: [v for _, v in points] for key, points in tracks.items()}
         if function == "last_over_time":
             return {key: each[-1] for key, each in values.items()}
-        differs = (lambda a, b: b < a) if function == "resets" else (lambda a, b: b != a)
+        differs = operator.lt if function == "resets" else operator.ne
         return {
-            _unnamed(key): float(sum(differs(a, b) for a, b in itertools.pairwise(each)))
+            _unnamed(key): float(sum(differs(b, a) for a, b in itertools.pairwise(each)))
             for key, each in values.items()
         }
 
-    def selector(self):
-        wanted: list[tuple[str, str, str]] = []
+    def selector(self) -> Any:
+        wanted: list[Matcher] = []
         if self.peek() != "{":
             if not self.tokens or self.tokens[0][0] != "name":
                 raise BadData(f"unexpected {self.peek()!r}")
@@ -200,14 +220,12 @@ class _Evaluation:
         if self.peek() == "{":
             self.take()
             while self.peek() != "}":
-                label, operator, literal = self.take(), self.take(), self.take()
-                wanted.append((label, operator, json.loads(literal)))
+                label, sign, literal = self.take(), self.take(), self.take()
+                wanted.append((label, sign, json.loads(literal)))
                 if self.peek() == ",":
                     self.take()
             self.take("}")
-        chosen = {
-            key: points for key, points in self.series.items() if all(_meets(dict(key), *each) for each in wanted)
-        }
+        chosen = self.tsdb.choose(tuple(wanted))
         if self.peek() != "[":
             return self.cut(chosen, 300_000, 0, last=True)
         self.take()
@@ -222,27 +240,38 @@ class _Evaluation:
     def duration(self) -> int:
         return _milliseconds(self.take())
 
-    def cut(self, chosen: dict[Labels, list[tuple[int, float]]], length: int, offset: int, *, last: bool):
+    def cut(self, chosen: list[Labels], length: int, offset: int, *, last: bool) -> Vector | Range:
         end = self.at - offset
-        inside = {key: [(t, v) for t, v in points if end - length < t <= end] for key, points in chosen.items()}
-        kept = {key: points for key, points in inside.items() if points}
-        return {key: points[-1][1] for key, points in kept.items()} if last else Range(kept)
+        kept = Range()
+        for key in chosen:
+            points = self.tsdb.series[key]
+            stop = bisect.bisect_right(points, end, key=_time)
+            if inside := points[bisect.bisect_right(points, end - length, hi=stop, key=_time) : stop]:
+                kept[key] = inside
+        return {key: points[-1][1] for key, points in kept.items()} if last else kept
 
 
 def _milliseconds(text: str) -> int:
-    number, unit = re.fullmatch(r"(\d+)(ms|s|m)", text).groups()
-    return int(number) * MILLISECONDS[unit]
+    length = re.fullmatch(r"(\d+)(ms|s|m)", text)
+    if length is None:
+        raise BadData(f"no duration: {text}")
+    return int(length[1]) * MILLISECONDS[length[2]]
 
 
+def _time(point: tuple[int, float]) -> int:
+    return point[0]
+
+
+@functools.lru_cache(maxsize=4096)
 def _unnamed(key: Labels) -> Labels:
     return tuple((name, value) for name, value in key if name != "__name__")
 
 
-def _meets(labels: Mapping[str, str], label: str, operator: str, wanted: str) -> bool:
+def _meets(labels: Mapping[str, str], label: str, sign: str, wanted: str) -> bool:
     found = labels.get(label, "")
-    if operator in ("=", "!="):
-        return (found == wanted) == (operator == "=")
-    return (re.fullmatch(wanted, found) is not None) == (operator == "=~")
+    if sign in ("=", "!="):
+        return (found == wanted) == (sign == "=")
+    return (re.fullmatch(wanted, found) is not None) == (sign == "=~")
 
 
 def _text(value: float) -> str:

@@ -36,8 +36,7 @@ class Counters:
     history: list[tuple[datetime, float, float]] = field(default_factory=list)
 
     def at(self, when: datetime) -> tuple[float, float] | None:
-        found = [(total, bad) for at, total, bad in self.history if at <= when]
-        return found[-1] if found else None
+        return next(((total, bad) for at, total, bad in reversed(self.history) if at <= when), None)
 
 
 class FakePrometheus:
