@@ -96,5 +96,5 @@ def quantile(times: np.ndarray, chance: float) -> float:
 
 def median_lower(times: np.ndarray, chance: float = THREE_SIGMA) -> float:
     """Return the exact lower bound of the true median that is too high with at most this chance; 0 if there is none."""
-    place = int(stats.binom.ppf(chance, times.size, 0.5)) - 1
+    place = int(stats.binom.ppf(chance, times.size, 0.5)) - 1  # type: ignore[attr-defined]
     return float(np.sort(times)[place]) if place >= 0 else 0.0
