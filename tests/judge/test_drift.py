@@ -20,7 +20,7 @@ from serinus.errors import BrokenInvariant
 from serinus.judge.judge import learn
 from serinus.judge.measurements import HistogramMeasurement, Measurement, ValueMeasurement
 from serinus.judge.running import Running
-from serinus.judge.states import DriftState
+from serinus.judge.states import DriftState, Matched
 from serinus.rollout.types import SignalAction, SignalKind, Verdict
 
 TRAINED = (1000,) * 10
@@ -224,6 +224,22 @@ def test_a_tick_that_tells_nothing_repeats_all_numbers(nothing: str) -> None:
     numbers = [[getattr(each.signals[0], name) for name in names] for each in (said[-1], silent)]
     assert numbers[0] == numbers[1]
     assert None not in numbers[0]
+
+
+@pytest.mark.parametrize("decay", [1.0, 0.5])
+def test_matched_counts_are_worth_what_their_variance_says(decay: float) -> None:
+    ticks = [(10, (30, 70)), (40, (10, 40)), (5, (0, 400))]
+    matched = Matched()
+    for canary, stable in ticks:
+        matched = matched.plus(canary, stable, decay)
+    faded = [decay ** (len(ticks) - 1 - number) for number in range(len(ticks))]
+    counts = [
+        sum(f * canary * stable[place] / sum(stable) for f, (canary, stable) in zip(faded, ticks, strict=True))
+        for place in range(2)
+    ]
+    worth = sum(counts) ** 2 / sum((f * n) ** 2 / sum(stable) for f, (n, stable) in zip(faded, ticks, strict=True))
+    assert matched.counts == pytest.approx(counts, rel=1e-5)
+    assert sum(matched.observations) == pytest.approx(worth, rel=1e-5)
 
 
 def normal(rng: np.random.Generator, mean: float, count: int) -> tuple[int, ...]:

@@ -202,3 +202,5 @@ def test_a_signal_with_its_proof_may_be_missing_once_it_was_heard_in_the_step() 
     _, said = play_from(running, of, later, step=1, first=6)
     assert [each.promote for each in said] == [False, False, False, True, True]
     assert "slow: nothing was measured" in said[2].because
+    _, said = play_from(Running(), of, [{"errors": PROVEN, "slow": CLEAN}] * 2 + [{"errors": PROVEN}])
+    assert [each.calm for each in said[1:]] == [True, False]

@@ -224,6 +224,8 @@ class TestOneTick:
         said = play(of, [{"slow": calm}] * 2 + [{"slow": slow}] + [{"slow": calm}])
         assert said[2].evidence >= 1 / 0.3
         assert not said[2].rollback
+        held = play(replace(of, signals=(whole_latency(action=SignalAction.HOLD),)), [{"slow": slow}] * 2)
+        assert [each.signals[0].verdict for each in held] == [Verdict.INCONCLUSIVE, Verdict.FAIL]
 
 
 def test_evidence_at_the_cap_of_one_tick_stops_the_promotion() -> None:

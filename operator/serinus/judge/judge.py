@@ -170,7 +170,7 @@ def _keys(plan: RolloutPlan, readings: tuple[Reading, ...], after: Running) -> R
     threshold = 1.0 / plan.false_rollback_rate
     if not after.turned and _convinces(readings, threshold):
         after = replace(after, turned=True)
-    accused = [each for each in readings if _rolls_back(each) and _fails(each, readings, after, plan)]
+    accused = [each for each in readings if _rolls_back(each) and _fails(each, after)]
     if not accused:
         return after
     leading = max(accused, key=lambda reading: reading.evidence)
@@ -190,12 +190,10 @@ def _convinces(readings: tuple[Reading, ...], threshold: float) -> bool:
     return now > before and reaches(confirmed, threshold)
 
 
-def _fails(reading: Reading, readings: tuple[Reading, ...], after: Running, plan: RolloutPlan) -> bool:
+def _fails(reading: Reading, after: Running) -> bool:
     """Tell whether both keys have turned for a signal, by what this tick told."""
-    ours = [each for each in readings if _rolls_back(each)] if _rolls_back(reading) else [reading]
     turned = after.turned if _rolls_back(reading) else reading.convincing
-    confirmed = max(each.ticks for each in ours) >= plan.confirm_ticks
-    return turned and confirmed and reading.accused is not None and reading.moved
+    return turned and reading.accused is not None and reading.moved
 
 
 def _charged(reading: Reading) -> str:
@@ -238,7 +236,7 @@ def _assessment(plan: RolloutPlan, readings: tuple[Reading, ...], after: Running
         threshold=1.0 / plan.false_rollback_rate,
         reason=answer.reason,
         because=answer.because,
-        signals=tuple(_signal_evidence(each, _verdict(each, readings, after, plan)) for each in readings),
+        signals=tuple(_signal_evidence(each, _verdict(each, after)) for each in readings),
         ticks_in_step=ticks_in_step,
         traffic=share,
     )
@@ -273,10 +271,10 @@ def _answer(readings: tuple[Reading, ...], after: Running, waits: list[str], mis
     return _Answer(verdict=Verdict.INCONCLUSIVE, reason=reason or contract.REASON_UNDECIDED, because=because)
 
 
-def _verdict(reading: Reading, readings: tuple[Reading, ...], after: Running, plan: RolloutPlan) -> Verdict:
+def _verdict(reading: Reading, after: Running) -> Verdict:
     if reading.heard is Heard.NOTHING:
         return Verdict.NO_DATA
-    if _fails(reading, readings, after, plan):
+    if _fails(reading, after):
         return Verdict.FAIL
     passes = reading.heard is Heard.TOLD and reading.calm and reading.proven
     return Verdict.PASS if passes and reading.ticks >= TICKS_PER_STEP else Verdict.INCONCLUSIVE

@@ -170,7 +170,7 @@ class Reading:
     @property
     def convincing(self) -> bool:
         """Tell whether this signal alone turns the evidence key."""
-        return reaches(self.evidence, self.course.threshold)
+        return reaches(self.confirmed, self.course.threshold)
 
     @property
     def accused(self) -> Charge | None:
