@@ -1,5 +1,6 @@
+from collections.abc import Callable
 from dataclasses import replace
-from math import sqrt
+from math import exp, sqrt
 
 import numpy as np
 import pytest
@@ -89,6 +90,72 @@ def test_one_pod_is_compared_with_itself_a_tick_before() -> None:
     assert once.plus([(80, 20)]) == replace(Dispersion().plus([(90, 10), (80, 20)]), last=(80.0, 20.0))
     assert once.plus([(80, 20), (80, 20)]).last == ()
     assert once.plus([(80, 10, 10)]).freedom == 0.0
+
+
+Past = list[dict[str, tuple[int, int]]]
+
+
+def past(worse: Callable[[int, int], float], *, seed: int, pods: int = 5, ticks: int = 60) -> Past:
+    """Stable's ticks; ``worse(tick, pod)`` multiplies a rate of 2 %."""
+    rng = np.random.default_rng(seed)
+    bad = [[int(rng.binomial(400, 0.02 * worse(tick, pod))) for pod in range(pods)] for tick in range(ticks)]
+    return [{f"pod-{pod}": (400 - each, each) for pod, each in enumerate(row)} for row in bad]
+
+
+def for_four_ticks(tick: int, pod: int) -> float:
+    """In turn one pod of five is six times as bad as the others, for four ticks."""
+    return 3.0 if tick // 4 % 5 == pod else 0.5
+
+
+def test_errors_that_stay_on_a_pod_show_in_blocks_of_the_past() -> None:
+    # Rates have a squared coefficient of variation of 1.25 between pods, and 32 failures are expected of each in a
+    # block of four ticks: they scatter 1 + 1.25 * 32 times as much as chance. The prior takes a tenth off.
+    learnt = Dispersion().learn(past(for_four_ticks, seed=1))
+    assert learnt.factor == pytest.approx(1 + 1.25 * 32, rel=0.2)
+    seen = Dispersion()
+    for tick in past(for_four_ticks, seed=1):
+        seen = seen.plus(list(tick.values()))
+    assert seen.factor < 0.5 * learnt.factor
+    assert seen.learn(past(for_four_ticks, seed=1)).factor == learnt.factor
+    assert learnt.plus([(390, 10)] * 5).factor == learnt.factor
+
+
+@pytest.mark.parametrize("unlike", [0.0, 0.5])
+def test_pods_that_are_never_alike_are_not_taken_for_it(unlike: float) -> None:
+    """Chance passes for scatter now and then: 1.5 standard deviations for one of five lengths of blocks."""
+    found = [Dispersion().learn(past(lambda _, pod: exp(unlike * (pod - 2)), seed=seed)).factor for seed in range(40)]
+    assert np.mean([each > 1.0 for each in found]) <= 0.25
+    assert max(found) < 2.0
+
+
+def test_a_world_that_moves_is_no_scatter() -> None:
+    assert Dispersion().learn(past(lambda tick, _: 1.0 + tick // 20, seed=3)).factor == 1.0
+    assert Dispersion().learn(past(lambda tick, _: 1.0 + 9.0 * (tick % 16 == 0), seed=3, pods=1)).factor == 1.0
+
+
+def test_a_pod_that_came_late_is_not_taken_for_a_burst() -> None:
+    ticks = past(lambda tick, pod: 1.0 + tick // 20, seed=4)
+    changed = [
+        {name: row for name, row in tick.items() if (name == "pod-0") <= (at > 30)} for at, tick in enumerate(ticks)
+    ]
+    assert Dispersion().learn(changed).factor == 1.0
+
+
+@pytest.mark.parametrize(
+    "ticks", [[], [{}] * 40, [{"a": (0, 0), "b": (0, 0)}] * 40, [{"a": (5, 0), "b": (9, 0)}] * 40, [{"a": (1, 1)}] * 9]
+)
+def test_a_past_that_tells_nothing(ticks: Past) -> None:
+    assert Dispersion().learn(ticks) == Dispersion()
+
+
+@given(
+    st.lists(
+        st.dictionaries(st.sampled_from("abc"), st.tuples(st.integers(0, 10**9), st.integers(0, 10**9)), max_size=3),
+        max_size=8,
+    )
+)
+def test_what_is_learnt_is_always_finite(ticks: Past) -> None:
+    assert 1.0 <= Dispersion().learn(ticks * 2).floor < float("inf")
 
 
 def test_ticks_of_one_bad_request_do_not_hide_the_bursts() -> None:

@@ -2,12 +2,16 @@
 
 Requests that fail together (a burst, a broken connection, one bad minute of a pod) carry less information than as
 many that fail one by one. What pods of the same model show at the same time says by how much, and what all of them
-share (an outage, the time of day) cancels. With one pod, adjacent ticks are compared instead. Knows no canary.
+share (an outage, the time of day) cancels. With one pod, adjacent ticks are compared instead. Errors that stay on a
+pod for minutes (connections that are kept open) show in blocks of ticks of the past only. Knows no canary.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import sqrt
+
+import numpy as np
+from numpy.typing import NDArray
 
 # As if that many degrees of freedom had been seen that scatter as chance does.
 PRIOR_FREEDOM = 8.0
@@ -15,6 +19,12 @@ PRIOR_FREEDOM = 8.0
 SMALLEST_FACTOR = 1.25
 # Of one pod's last tick at most so many outcomes are remembered; longer rows are summed in groups of neighbours.
 MAX_REMEMBERED = 12
+# Ticks per block in which the past is looked at once more.
+BLOCKS = (1, 2, 4, 8, 16)
+# Of the estimates for blocks the largest counts, so each has to be this many standard deviations above chance.
+_CLEAR = 1.5
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +41,8 @@ class Dispersion:
     """Ticks that told something."""
     last: tuple[float, ...] = ()
     """Counts per outcome of the newest tick that had one pod only; empty after a tick with several."""
+    floor: float = 1.0
+    """What blocks of the past showed, at least 1; see ``learn``."""
 
     @property
     def estimate(self) -> float:
@@ -49,10 +61,11 @@ class Dispersion:
 
     @property
     def factor(self) -> float:
-        """Return what evidence is tempered by from the next tick on: the estimate, or 1 if that is below 1.25."""
-        return self.estimate if self.estimate >= SMALLEST_FACTOR else 1.0
+        """Return what evidence is tempered by from the next tick on: the estimate or the floor, 1 if below 1.25."""
+        largest = max(self.estimate, self.floor)
+        return largest if largest >= SMALLEST_FACTOR else 1.0
 
-    def plus(self, rows: Sequence[Sequence[int]]) -> "Dispersion":
+    def plus(self, rows: Iterable[Sequence[int]]) -> "Dispersion":
         """Add one tick.
 
         Predictable use is the caller's duty: what this tick tells may temper the next tick's evidence, never its own.
@@ -80,7 +93,31 @@ class Dispersion:
             weight=self.weight + weight,
             ticks=self.ticks + 1,
             last=last,
+            floor=self.floor,
         )
+
+    def learn(self, ticks: Sequence[Mapping[str, Sequence[int]]]) -> "Dispersion":
+        """Return this with the largest estimate over blocks of 1, 2, 4, 8 and 16 ticks of the past as its floor.
+
+        Errors that stay on a pod for several ticks hardly show within a tick, but the sums over ticks scatter with
+        them. Pods that are never alike do so as well, without end as blocks grow: that is ``pod_spread``'s, and is
+        taken out. Per pod and outcome, with excess d and expectation e of each block, ``(sum w d)^2 / sum w e`` is
+        subtracted from ``sum w d^2 / e``: what remains is what changes from block to block. With one pod there is
+        nothing to tell its own scatter from the world's.
+
+        Args:
+            ticks: in order; stable's pods by name, counts per outcome, all of the same length. They are not added to
+                the sums of ``plus``.
+        """
+        names = {name: place for place, name in enumerate(sorted({name for tick in ticks for name in tick}))}
+        kinds = max((len(row) for tick in ticks for row in tick.values()), default=0)
+        if len(names) < 2 or kinds < 2:
+            return self
+        table = np.zeros((len(ticks), len(names), kinds))
+        for time, tick in enumerate(ticks):
+            for name, row in tick.items():
+                table[time, names[name], : len(row)] = row
+        return replace(self, floor=max(self.floor, *(_of_blocks(table, length) for length in BLOCKS)))
 
     def numbers(self) -> tuple[float, ...]:
         """Return all that there is, for ``from_numbers``; at most 16 numbers."""
@@ -109,6 +146,35 @@ def _pearson(rows: Sequence[Sequence[float]], pool: Sequence[float]) -> tuple[fl
         )
     # Given both margins the expectation of X squared is that much above its degrees of freedom.
     return statistic * (everything - 1.0) / everything, (len(rows) - 1.0) * (kinds - 1.0)
+
+
+def _of_blocks(table: Floats, length: int) -> float:
+    """Return phi over blocks of so many ticks, 1 if chance may have made it; table has shape (ticks, pods, kinds)."""
+    count = len(table) // length
+    if count < 2:
+        return 1.0
+    # The newest ticks are the ones that must not be left out.
+    blocks = table[len(table) - count * length :].reshape(count, length, *table.shape[1:]).sum(axis=1)
+    pool = blocks.sum(axis=1)
+    requests = pool.sum(axis=1)
+    weights = np.sqrt(requests - pool.max(axis=1))
+    blocks, pool, requests, weights = (each[weights > 0.0] for each in (blocks, pool, requests, weights))
+    if len(weights) < 2:
+        return 1.0
+    expected = blocks.sum(axis=2)[:, :, None] * pool[:, None, :] / requests[:, None, None]
+    # Given the margins of a block the squares are expected to be that much smaller.
+    excess = (blocks - expected) * np.sqrt((requests - 1.0) / requests)[:, None, None]
+    weighed, seen = weights[:, None, None], expected > 0.0
+    lasting = (weighed * excess).sum(axis=0), (weighed * expected).sum(axis=0)
+    statistic = (weighed * np.divide(excess**2, expected, out=np.zeros_like(excess), where=seen)).sum()
+    statistic -= np.divide(lasting[0] ** 2, lasting[1], out=np.zeros_like(lasting[0]), where=lasting[1] > 0.0).sum()
+    freedoms = ((blocks.sum(axis=2) > 0.0).sum(axis=1) - 1.0) * ((pool > 0.0).sum(axis=1) - 1.0)
+    freedom = (weights * freedoms).sum() - (weights**2 * freedoms).sum() / weights.sum()
+    spread = sqrt(2.0 * float((weights**2 * freedoms).sum()))
+    if statistic <= freedom + _CLEAR * spread:
+        return 1.0
+    prior = PRIOR_FREEDOM * float(weights.mean())
+    return float((statistic + prior) / (freedom + prior))
 
 
 def _grouped(row: Sequence[float]) -> tuple[float, ...]:

@@ -118,8 +118,13 @@ def _advanced(
 
 def scattered(before: Scatter, measurement: RateMeasurement) -> Scatter:
     """Add what a tick tells of stable's pods; it is used from the next tick on."""
-    rows = [(total - bad, bad) for total, bad in measurement.stable.values()]
+    rows = outcomes(measurement).values()
     return Scatter(dispersion=before.dispersion.plus(rows), spread=before.spread.plus(measurement.stable))
+
+
+def outcomes(measurement: RateMeasurement) -> dict[str, tuple[int, int]]:
+    """Return stable's pods, name to (good, bad)."""
+    return {pod: (total - bad, bad) for pod, (total, bad) in measurement.stable.items()}
 
 
 def charge(signal: Signal, contest: Contest, before: Contest, reason: str) -> Charge:

@@ -70,19 +70,19 @@ def learn(course: Course, past: Sequence[Measurement]) -> DriftState:
     if not ticks:
         return state
     layout = buckets.choose(_pooled(ticks), course.max_buckets)
-    for tick in ticks:
-        if buckets.fits(layout, tick):
-            continue
+    told = [tick for tick in ticks if not buckets.fits(layout, tick)]
+    for tick in told:
         layout = buckets.grown(layout, tick, course.max_buckets)
         counts = buckets.sums(layout, tick, tick.stable.values())
         stable = _added(state.samples.stable, counts)
         state = replace(
             state,
             samples=TwoSamples.after(stable),
-            dispersion=state.dispersion.plus(_rows(layout, tick)),
+            dispersion=state.dispersion.plus(_rows(layout, tick).values()),
             before=sum(stable),
         )
-    return as_remembered(_with_layout(state, layout))
+    lasting = state.dispersion.learn([_rows(layout, tick) for tick in told])
+    return as_remembered(_with_layout(replace(state, dispersion=lasting), layout))
 
 
 def _pooled(ticks: list[HistogramMeasurement]) -> HistogramMeasurement:
@@ -148,7 +148,7 @@ def _compared(
     after = DriftState(
         samples=samples,
         schedule=state.schedule.after(moment, samples.evidence),
-        dispersion=state.dispersion.plus(_rows(layout, measurement)),
+        dispersion=state.dispersion.plus(_rows(layout, measurement).values()),
         before=state.before,
         matched=state.matched.plus(sum(canary), stable, 1.0),
         recent=state.recent.plus(sum(canary), stable, _DECAY),
@@ -159,15 +159,15 @@ def _compared(
     return _with_layout(after, layout)
 
 
-def _rows(layout: Layout, measurement: HistogramMeasurement) -> list[list[int]]:
-    """Return stable's pods in few groups of neighbouring buckets."""
-    rows = []
-    for row in measurement.stable.values():
+def _rows(layout: Layout, measurement: HistogramMeasurement) -> dict[str, list[int]]:
+    """Return stable's pods, name to counts in few groups of neighbouring buckets."""
+    rows = {}
+    for pod, row in measurement.stable.items():
         counts = buckets.sums(layout, measurement, [row])
         groups = [0] * min(len(counts), _MOST_ROWS)
         for place, count in enumerate(counts):
             groups[place * len(groups) // len(counts)] += count
-        rows.append(groups)
+        rows[pod] = groups
     return rows
 
 

@@ -6,6 +6,7 @@ has its own proof, and promotion needs all of them.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from serinus.judge import words
@@ -65,7 +66,8 @@ def learn(course: Course, past: Sequence[Measurement]) -> LatencyState:
             scatter=_scattered(state.scatter, rates),
             tail=_in_tail(course, state.tail, rates),
         )
-    return as_remembered(state)
+    lasting = state.scatter.dispersion.learn([_between([tick.above(edge) for edge in state.edges]) for tick in alike])
+    return as_remembered(replace(state, scatter=replace(state.scatter, dispersion=lasting)))
 
 
 def _hear(state: LatencyState, measurement: HistogramMeasurement) -> Hearing:
@@ -116,11 +118,17 @@ def _compared(
 
 def _scattered(before: Scatter, rates: list[RateMeasurement]) -> Scatter:
     """Add a tick: bursts show in the requests between the edges, unlike pods at the lowest edge, where most are."""
-    rows = []
+    rows = _between(rates).values()
+    return Scatter(dispersion=before.dispersion.plus(rows), spread=before.spread.plus(rates[0].stable))
+
+
+def _between(rates: list[RateMeasurement]) -> dict[str, list[int]]:
+    """Return stable's pods, name to requests between the edges."""
+    rows = {}
     for pod, (total, slower) in rates[0].stable.items():
         above = [slower, *(each.stable[pod][1] for each in rates[1:]), 0]
-        rows.append([total - slower, *(low - high for low, high in pairwise(above))])
-    return Scatter(dispersion=before.dispersion.plus(rows), spread=before.spread.plus(rates[0].stable))
+        rows[pod] = [total - slower, *(low - high for low, high in pairwise(above))]
+    return rows
 
 
 def _in_tail(course: Course, before: PodSpread, rates: list[RateMeasurement]) -> PodSpread:

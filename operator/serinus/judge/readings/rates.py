@@ -53,15 +53,15 @@ def read(
 def learn(signal: Signal, course: Course, past: Sequence[Measurement]) -> RateState:
     """Return the state after stable's ticks from before the rollout."""
     state = _state(signal, course, None)
-    for measurement in past:
-        _, rates = _hear(signal, measurement)
-        if rates is not None:
-            state = replace(
-                state,
-                contest=contests.learnt(state.contest, rates.counts),
-                scatter=contests.scattered(state.scatter, rates),
-            )
-    return as_remembered(state)
+    told = [rates for _, rates in (_hear(signal, each) for each in past) if rates is not None]
+    for rates in told:
+        state = replace(
+            state,
+            contest=contests.learnt(state.contest, rates.counts),
+            scatter=contests.scattered(state.scatter, rates),
+        )
+    lasting = state.scatter.dispersion.learn([contests.outcomes(rates) for rates in told])
+    return as_remembered(replace(state, scatter=replace(state.scatter, dispersion=lasting)))
 
 
 def _state(signal: Signal, course: Course, before: SignalState | None) -> RateState:
