@@ -81,8 +81,30 @@ def test_no_more_pods_are_remembered_than_fit() -> None:
     for _ in range(3):
         spread = spread.plus({f"pod-{index}": (100, index % 3) for index in range(500)})
     assert len(spread.pods) == MAX_PODS
-    assert spread == PodSpread.from_numbers(spread.numbers())
-    assert len(spread.numbers()) == 2 + 3 * MAX_PODS
+    assert spread.gone == 0
+
+
+def replaced(rates: list[float], *, every: int, seed: int, ticks: int = 120, alike_until: int = 0) -> PodSpread:
+    """A rolling restart of stable every so many ticks: as many new pods, of the same rates."""
+    rng = np.random.default_rng(seed)
+    spread = PodSpread()
+    for tick in range(ticks):
+        now = rates if tick >= alike_until else [float(np.mean(rates))] * len(rates)
+        spread = spread.plus(
+            {f"pod-{tick // every}-{pod}": (540, int(rng.binomial(540, rate))) for pod, rate in enumerate(now)}
+        )
+    return spread
+
+
+def test_new_pods_take_the_places_of_those_that_are_gone() -> None:
+    rates = [0.01, 0.01, 0.01, 0.05, 0.002, 0.03]
+    true = np.var(rates, ddof=1) / np.mean(rates) ** 2
+    spread = replaced(rates, every=10, seed=1)
+    assert (len(spread.pods), spread.gone) == (MAX_PODS, 12 * 6 - MAX_PODS)
+    assert np.mean([replaced(rates, every=10, seed=seed).variance for seed in range(5)]) == pytest.approx(true, rel=0.2)
+    assert replaced([0.01] * 6, every=10, seed=1).null_odds(1, 6) == 1.0
+    # Twelve pods were seen before any of them differed.
+    assert replaced(rates, every=10, seed=1, alike_until=30).null_odds(1, 6) > 3.0
 
 
 @given(
@@ -99,8 +121,3 @@ def test_always_finite(ticks: list[dict[str, tuple[int, float]]]) -> None:
         spread = spread.plus({pod: (total, int(total * share)) for pod, (total, share) in tick.items()})
     assert np.isfinite(spread.null_odds(1, 3))
     assert spread.null_odds(1, 3) >= 1.0
-
-
-def test_numbers_of_another_shape_are_refused() -> None:
-    with pytest.raises(ValueError, match="three per pod"):
-        PodSpread.from_numbers((0.0, 0.0, 1.0))

@@ -5,7 +5,7 @@ than they are can still be worse than their mean. The spread is estimated from w
 bursts, which do not repeat, leave it alone. Knows no verdicts.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import exp, log, log1p, sqrt
 from zlib import crc32
@@ -38,7 +38,7 @@ class Pod:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodSpread:
-    """Sums over past ticks of at most 12 stable pods, and over all pods of what chance and bursts explain."""
+    """Sums over past ticks of at most 12 stable pods at a time, and over all of what chance and bursts explain."""
 
     pods: tuple[Pod, ...] = ()
     """Ascending by key."""
@@ -46,12 +46,19 @@ class PodSpread:
     """Squares of each tick's excess, summed over ticks and pods: what the excess would scatter without a spread."""
     expected_squares: float = 0.0
     """Squares of each tick's expectation, summed over ticks and pods."""
+    gone: int = 0
+    """Pods that are no more, whose place another one took."""
+    gone_excess: float = 0.0
+    """Squares of their excess over all their ticks, summed over these pods."""
+    gone_expected: float = 0.0
+    """Squares of their expectation over all their ticks, summed over these pods."""
 
     def plus(self, by_pod: Mapping[str, tuple[int, int]]) -> "PodSpread":
         """Add one tick; what it tells may be used from the next tick on.
 
         Args:
-            by_pod: stable pods, name to (total, bad). Pods beyond the first 12 count for the pool only.
+            by_pod: stable pods, name to (total, bad). Pods beyond 12 count for the pool only; where pods are gone,
+                new ones take their places.
         """
         total = sum(each for each, _ in by_pod.values())
         bad = sum(each for _, each in by_pod.values())
@@ -59,11 +66,17 @@ class PodSpread:
             return self
         known = {pod.key: pod for pod in self.pods}
         within, squares = self.within, self.expected_squares
-        for name in sorted(by_pod):
+        left: list[Pod] = []
+        keys = {_key(name): name for name in sorted(by_pod)}
+        absent = sorted((pod for pod in self.pods if pod.key not in keys), key=lambda pod: (-pod.expected, pod.key))
+        for key, name in keys.items():
             requests, wrong = by_pod[name]
-            key = _key(name)
-            if not requests or (key not in known and len(known) >= MAX_PODS):
+            if not requests:
                 continue
+            if key not in known and len(known) >= MAX_PODS:
+                if not absent:
+                    continue
+                left.append(known.pop(absent.pop().key))
             expected = requests * bad / total
             excess = wrong - expected
             before = known.get(key, Pod(key=key))
@@ -75,7 +88,14 @@ class PodSpread:
             within += excess * excess
             squares += expected * expected
         pods = tuple(known[key] for key in sorted(known))
-        return PodSpread(pods=pods, within=round(within, _DIGITS), expected_squares=round(squares, _DIGITS))
+        return PodSpread(
+            pods=pods,
+            within=round(within, _DIGITS),
+            expected_squares=round(squares, _DIGITS),
+            gone=self.gone + len(left),
+            gone_excess=round(self.gone_excess + sum(pod.excess**2 for pod in left), _DIGITS),
+            gone_expected=round(self.gone_expected + sum(pod.expected**2 for pod in left), _DIGITS),
+        )
 
     @property
     def variance(self) -> float:
@@ -86,15 +106,16 @@ class PodSpread:
         first factor gives back what the pool of the pods takes off. Two standard errors are taken off the upper sum, or
         chance would look like a spread in one rollout of ten where failures are few.
         """
-        if len(self.pods) < 2:
+        seen = len(self.pods) + self.gone
+        if seen < 2:
             return 0.0
-        square = sum(pod.expected * pod.expected for pod in self.pods) - self.expected_squares
+        square = self.gone_expected + sum(pod.expected * pod.expected for pod in self.pods) - self.expected_squares
         if square <= 0.0:
             return 0.0
-        between = sum(pod.excess * pod.excess for pod in self.pods)
-        chance = _SURE * self.within * sqrt(2.0 / (len(self.pods) - 1))
+        between = self.gone_excess + sum(pod.excess * pod.excess for pod in self.pods)
+        chance = _SURE * self.within * sqrt(2.0 / (seen - 1))
         clear = max(between - self.within - chance, 0.0)
-        return clear / square * len(self.pods) / (len(self.pods) - 1)
+        return clear / square * seen / (seen - 1)
 
     def null_odds(self, canary_pods: int, stable_pods: int, false_rate: float = FALSE_RATE) -> float:
         """Return the odds ratio by which canary pods may be worse than stable's mean though the model is no worse.
@@ -111,33 +132,9 @@ class PodSpread:
         variance = self.variance
         if variance <= 0.0:
             return 1.0
-        quantile = -float(stdtrit(len(self.pods) - 1.0, min(false_rate, _LARGEST_FALSE_RATE)))
+        quantile = -float(stdtrit(len(self.pods) + self.gone - 1.0, min(false_rate, _LARGEST_FALSE_RATE)))
         sides = 1.0 / max(canary_pods, 1) + 1.0 / max(stable_pods, 1)
         return exp(min(quantile * sqrt(log1p(variance) * sides), log(LARGEST_ODDS)))
-
-    def numbers(self) -> tuple[float, ...]:
-        """Return all that there is, for ``from_numbers``: two numbers, and three per pod."""
-        return (
-            self.within,
-            self.expected_squares,
-            *(number for pod in self.pods for number in (pod.key, pod.excess, pod.expected)),
-        )
-
-    @staticmethod
-    def from_numbers(numbers: Sequence[float]) -> "PodSpread":
-        """Read what ``numbers`` gave.
-
-        Raises:
-            ValueError: not two numbers and three per pod.
-        """
-        within, squares, *rest = numbers
-        if len(rest) % 3:
-            raise ValueError(f"{len(numbers)} numbers are not two and three per pod")
-        pods = tuple(
-            Pod(key=int(key), excess=float(excess), expected=float(expected))
-            for key, excess, expected in zip(rest[::3], rest[1::3], rest[2::3], strict=True)
-        )
-        return PodSpread(pods=pods, within=float(within), expected_squares=float(squares))
 
 
 def _key(name: str) -> int:
