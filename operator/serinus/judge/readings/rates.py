@@ -121,10 +121,12 @@ def _bounded(
         confirm_ticks=course.confirm_ticks,
         dispersion=max(scatter.dispersion.factor, before.dispersion.factor),
     )
+    # Without a baseline nothing is bet before failures have shown how they come: the first burst would weigh too much.
+    bets = counts.stable_total > 0 or before.dispersion.ticks + scatter.dispersion.ticks > 0
     return BoundState(
-        capital=capital,
+        capital=capital if bets else before.capital,
         dispersion=dispersion,
-        schedule=before.schedule.after(moment, capital.value),
+        schedule=before.schedule.after(moment, capital.value) if bets else before.schedule,
         total=before.total + counts.canary_total,
         bad=before.bad + counts.canary_bad,
         recent_total=before.recent_total * _DECAY + counts.canary_total,
