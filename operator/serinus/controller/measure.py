@@ -4,7 +4,7 @@ Knows ticks, signals and the condition ``MetricsAvailable``. Must not know evide
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from serinus import contract
@@ -102,45 +102,52 @@ def measure(
     if due is None:
         return None
     begin, end = due
-    bound = preset.bound_to(scope.model)
-
     steady = steady_since is not None and begin - delay >= steady_since + ROUTES_SETTLE
-
-    def result(
-        readings: Mapping[str, SignalReading],
-        *,
-        consumed: bool,
-        measuring: Measuring,
-        notes: set[str],
-        past: tuple[Tick, ...] = (),
-    ) -> Measured:
-        tick = Tick(
-            at=end,
-            step=step,
-            next_weight=next_weight,
-            measurements={name: reading.measurement for name, reading in readings.items()},
-            expected=expected if steady else None,
-        )
-        return Measured(tick=tick, measuring=measuring, consumed=consumed, past=past, notes=tuple(sorted(notes)))
-
+    tick = Tick(at=end, step=step, next_weight=next_weight, measurements={}, expected=expected if steady else None)
     if not plan.signals:
         nothing = Measuring(available=None, reason=contract.REASON_NOT_MEASURED, message="the plan has no signals")
-        return result({}, consumed=True, measuring=nothing, notes=set())
+        return Measured(tick=tick, measuring=nothing, consumed=True)
     try:
         if prometheus is None:
             raise MetricsUnavailable(NO_ADDRESS)
-        reader = Reader(prometheus, scope, begin - delay, end - delay)
-        readings = {signal.name: read_signal(signal, bound, scope, reader) for signal in plan.signals}
         is_early = end - begin <= max(PATIENCE, plan.interval)
-        past = read_past(plan, bound, reader) if begins and is_early else ()
+        return _read(
+            plan,
+            preset.bound_to(scope.model),
+            scope,
+            Reader(prometheus, scope, begin - delay, end - delay),
+            tick,
+            with_past=begins and is_early,
+            gap=previous is not None and begin != previous,
+        )
     except MetricsUnavailable as error:
-        nothing_known = missing(contract.REASON_PROMETHEUS_UNAVAILABLE, error.message)
-        down = Measuring(available=False, reason=contract.REASON_PROMETHEUS_UNAVAILABLE, message=error.message)
-        return result({each.name: nothing_known for each in plan.signals}, consumed=False, measuring=down, notes=set())
-    gap = previous is not None and begin != previous
+        return _unanswered(plan, tick, error.message)
+
+
+def _read(
+    plan: RolloutPlan, bound: Preset, scope: Scope, reader: Reader, tick: Tick, *, with_past: bool, gap: bool
+) -> Measured:
+    """Read all signals of a block, and stable's past if it is wanted, into a tick that has no measurements yet."""
+    readings = {signal.name: read_signal(signal, bound, scope, reader) for signal in plan.signals}
+    past = read_past(plan, bound, reader) if with_past else ()
     left_out = {f"{pod} left out: {why}" for each in readings.values() for pod, why in each.left_out.items()}
-    notes = left_out | reader.remarks
-    return result(readings, consumed=True, measuring=_measuring(readings, gap), notes=notes, past=past)
+    return Measured(
+        tick=replace(tick, measurements={name: each.measurement for name, each in readings.items()}),
+        measuring=_measuring(readings, gap),
+        consumed=True,
+        past=past,
+        notes=tuple(sorted(left_out | reader.remarks)),
+    )
+
+
+def _unanswered(plan: RolloutPlan, tick: Tick, why: str) -> Measured:
+    """Return a tick at which Prometheus gave no answer, so that nothing is known of any signal."""
+    unknown = missing(contract.REASON_PROMETHEUS_UNAVAILABLE, why).measurement
+    return Measured(
+        tick=replace(tick, measurements={signal.name: unknown for signal in plan.signals}),
+        measuring=Measuring(available=False, reason=contract.REASON_PROMETHEUS_UNAVAILABLE, message=why),
+        consumed=False,
+    )
 
 
 def _measuring(readings: Mapping[str, SignalReading], gap: bool) -> Measuring:
