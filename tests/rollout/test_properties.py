@@ -14,7 +14,7 @@ from serinus.rollout.plan import Forget, Point, Scale, ServiceRole
 from serinus.rollout.triggers import strangers
 from serinus.rollout.types import CanaryState
 
-MANY = settings(max_examples=120, deadline=None)
+MANY = settings(max_examples=60, deadline=None)
 
 
 def scales(decision: Decision) -> dict[str, int]:
