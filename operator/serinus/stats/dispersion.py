@@ -19,17 +19,20 @@ PRIOR_FREEDOM = 8.0
 SMALLEST_FACTOR = 1.25
 # Of one pod's last tick at most so many outcomes are remembered; longer rows are summed in groups of neighbours.
 MAX_REMEMBERED = 12
+# A burst of one tick must not slow down everything that comes after it.
+HALF_LIFE_TICKS = 60.0
 # Ticks per block in which the past is looked at once more.
 BLOCKS = (1, 2, 4, 8, 16)
 # Of the estimates for blocks the largest counts, so each has to be this many standard deviations above chance.
 _CLEAR = 1.5
+_DECAY = 0.5 ** (1.0 / HALF_LIFE_TICKS)
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dispersion:
-    """Sums over past ticks of stable."""
+    """Sums over past ticks of stable that told something, discounted with a half-life of 60 of them."""
 
     statistic: float = 0.0
     """Pearson's X squared, weighted and summed over ticks."""
@@ -37,8 +40,8 @@ class Dispersion:
     """Its degrees of freedom, likewise."""
     weight: float = 0.0
     """Sum of the weights."""
-    ticks: int = 0
-    """Ticks that told something."""
+    ticks: float = 0.0
+    """Number of these ticks, likewise."""
     last: tuple[float, ...] = ()
     """Counts per outcome of the newest tick that had one pod only; empty after a tick with several."""
     floor: float = 1.0
@@ -88,10 +91,10 @@ class Dispersion:
             return replace(self, last=last)
         statistic, freedom = _pearson(rows, pool)
         return Dispersion(
-            statistic=self.statistic + weight * statistic,
-            freedom=self.freedom + weight * freedom,
-            weight=self.weight + weight,
-            ticks=self.ticks + 1,
+            statistic=self.statistic * _DECAY + weight * statistic,
+            freedom=self.freedom * _DECAY + weight * freedom,
+            weight=self.weight * _DECAY + weight,
+            ticks=self.ticks * _DECAY + 1.0,
             last=last,
             floor=self.floor,
         )
@@ -118,20 +121,6 @@ class Dispersion:
             for name, row in tick.items():
                 table[time, names[name], : len(row)] = row
         return replace(self, floor=max(self.floor, *(_of_blocks(table, length) for length in BLOCKS)))
-
-    def numbers(self) -> tuple[float, ...]:
-        """Return all that there is, for ``from_numbers``; at most 16 numbers."""
-        return (self.statistic, self.freedom, self.weight, self.ticks, *self.last)
-
-    @staticmethod
-    def from_numbers(numbers: Sequence[float]) -> "Dispersion":
-        """Read what ``numbers`` gave.
-
-        Raises:
-            ValueError: fewer than four numbers.
-        """
-        statistic, freedom, weight, ticks, *last = map(float, numbers)
-        return Dispersion(statistic=statistic, freedom=freedom, weight=weight, ticks=int(ticks), last=tuple(last))
 
 
 def _pearson(rows: Sequence[Sequence[float]], pool: Sequence[float]) -> tuple[float, float]:
