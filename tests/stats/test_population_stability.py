@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serinus.errors import BrokenInvariant
-from serinus.stats.population_stability import groups, merge, overflows, stability
+from serinus.stats.population_stability import groups, merge, stability
 from support.histograms import shifted
 
 
@@ -84,8 +84,3 @@ def test_merging_keeps_every_count_and_leaves_no_small_bucket(baseline: list[int
 def test_runs_of_another_histogram_are_our_bug() -> None:
     with pytest.raises(BrokenInvariant):
         merge((1, 2, 3), groups((1, 2)))
-
-
-@pytest.mark.parametrize(("counts", "yes"), [((79, 21), True), ((80, 20), False), ((0, 0), False), ((), False)])
-def test_an_overflow_of_a_fifth_is_too_much(counts: tuple[int, ...], yes: bool) -> None:
-    assert overflows(counts) is yes

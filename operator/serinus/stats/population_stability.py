@@ -106,11 +106,3 @@ def merge(counts: Sequence[_Number], runs: Sequence[tuple[int, int]]) -> tuple[_
     if runs and runs[-1][1] != len(counts):
         raise BrokenInvariant(f"{len(counts)} buckets, but the runs cover {runs[-1][1]}")
     return tuple(sum(counts[first:last]) for first, last in runs)
-
-
-def overflows(counts: Sequence[int]) -> bool:
-    """Tell whether more than 20 % of the observations lie above the highest finite edge (the last bucket).
-
-    Such a histogram hides where most of a change would be: it needs edges further up.
-    """
-    return len(counts) > 0 and counts[-1] > LARGEST_OVERFLOW * sum(counts)
