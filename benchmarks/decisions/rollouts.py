@@ -6,7 +6,7 @@ Serinus looks each 30 s and waits for its proof (``onInconclusive: Wait``) until
 
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -56,7 +56,7 @@ def roll_out(policy: Policy, cell: RolloutCell, replicate: int) -> Ending:
     seeds = np.random.SeedSequence([SEED, zlib.crc32(cell.name.encode())], spawn_key=(replicate,))
     scene = Scene(cell.world, np.random.Generator(np.random.PCG64(seeds)), cell.conditions.ticks)
     history = tuple(_tick(number, 0, [], each) for number, each in enumerate(scene.history().tolist(), 1))
-    run = policy.start(_knowing(cell.conditions, history))
+    run = policy.start(replace(cell.conditions, before=history))
     excess, split = 0.0, cell.world.canary_pods
     for number in range(1, cell.conditions.ticks + 1):
         weight = run.weight
@@ -66,19 +66,6 @@ def roll_out(policy: Policy, cell: RolloutCell, replicate: int) -> Ending:
         if outcome is not None:
             return Ending(replicate=replicate, outcome=str(outcome), tick=number, excess=excess)
     return Ending(replicate=replicate, excess=excess)
-
-
-def _knowing(conditions: Conditions, before: tuple[TickData, ...]) -> Conditions:
-    return Conditions(
-        interval_seconds=conditions.interval_seconds,
-        ticks=conditions.ticks,
-        alpha=conditions.alpha,
-        beta=conditions.beta,
-        margin=conditions.margin,
-        unacceptable=conditions.unacceptable,
-        steps=conditions.steps,
-        before=before,
-    )
 
 
 def _tick(number: int, weight: int, canary: Sequence[Sequence[int]], stable: Sequence[Sequence[int]]) -> TickData:

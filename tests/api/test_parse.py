@@ -23,7 +23,6 @@ from api.specs import (
     signals,
     steps,
 )
-from serinus.api.desired import DEFAULT_MARGINS
 from serinus.api.parse import (
     make_desired,
     model_name,
@@ -34,6 +33,7 @@ from serinus.api.parse import (
     tracks_config,
 )
 from serinus.errors import InvalidSpec, NotSupportedYet, Stall
+from serinus.rollout.defaults import DEFAULT_MARGINS
 from serinus.rollout.types import (
     Command,
     OnInconclusive,

@@ -10,6 +10,7 @@ from serinus.api.profile import read_reference
 from serinus.api.rollout import ConfigMapKey, Rollout, StepSpec
 from serinus.api.serving import Service
 from serinus.errors import InvalidSpec, Stall
+from serinus.rollout.defaults import DEFAULT_MARGINS, HOLDING_KINDS
 from serinus.rollout.types import (
     SMALLEST_RATE,
     OnInconclusive,
@@ -27,21 +28,6 @@ from serinus.signals.queries import check_query, parse_selector, window_seconds
 
 DEFAULT_WEIGHTS = (5, 25, 50)
 DEFAULT_SIGNAL = SignalSpec(name="errors", kind="Errors")
-DEFAULT_MARGINS = {
-    SignalKind.ERRORS: 0.005,
-    SignalKind.CLIENT_ERRORS: 0.01,
-    SignalKind.ACCURACY: 0.01,
-    SignalKind.IMPLAUSIBLE: 0.001,
-    SignalKind.LATENCY: 0.02,
-    SignalKind.PREDICTION_DRIFT: 0.1,
-    SignalKind.FEATURE_DRIFT: 0.1,
-    SignalKind.COMPARISON: 0.1,
-}
-"""Per kind; the same as in ``serinus judge``. Rates: shares; drift: PSI; Comparison: share of stable's value."""
-HOLDING_KINDS = frozenset(
-    {SignalKind.CLIENT_ERRORS, SignalKind.PREDICTION_DRIFT, SignalKind.FEATURE_DRIFT, SignalKind.COMPARISON}
-)
-"""Kinds whose evidence holds by default: a person may well want what changed."""
 PROVED_KINDS = frozenset(
     {
         SignalKind.ERRORS,

@@ -1,13 +1,12 @@
 """The line that begins a run: settings and signals, with the defaults of each kind."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from types import MappingProxyType
 
 from serinus.judge.measurements import Tick
 from serinus.judge_command.fields import Fields, Malformed, whole
 from serinus.judge_command.ticks import parse_measurements
+from serinus.rollout.defaults import DEFAULT_MARGINS, HOLDING_KINDS
 from serinus.rollout.types import SMALLEST_RATE, RolloutPlan, Signal, SignalAction, SignalKind, Step, StepKind, Worse
 
 ORIGIN = datetime(2000, 1, 1, tzinfo=UTC)
@@ -18,19 +17,6 @@ LONGEST_INTERVAL = 86_400.0
 
 RATES = frozenset({SignalKind.ERRORS, SignalKind.CLIENT_ERRORS, SignalKind.ACCURACY, SignalKind.IMPLAUSIBLE})
 DRIFTS = frozenset({SignalKind.PREDICTION_DRIFT, SignalKind.FEATURE_DRIFT})
-DEFAULT_MARGINS: Mapping[SignalKind, float] = MappingProxyType(
-    {
-        SignalKind.ERRORS: 0.005,
-        SignalKind.CLIENT_ERRORS: 0.01,
-        SignalKind.ACCURACY: 0.01,
-        SignalKind.IMPLAUSIBLE: 0.001,
-        SignalKind.LATENCY: 0.02,
-        SignalKind.PREDICTION_DRIFT: 0.1,
-        SignalKind.FEATURE_DRIFT: 0.1,
-        SignalKind.COMPARISON: 0.1,
-    }
-)
-_HOLDING = frozenset({*DRIFTS, SignalKind.CLIENT_ERRORS, SignalKind.COMPARISON})
 _RUN = frozenset(
     {"run", "interval", "maxTicks", "falseRollbackRate", "falsePromotionRate", "confirmTicks", "steps", "signals"}
     | {"before", "strict"}
@@ -123,7 +109,7 @@ def _signal(fields: Fields) -> Signal:
     action = fields.choice(
         "action",
         [str(each) for each in SignalAction],
-        SignalAction.HOLD if kind in _HOLDING else SignalAction.ROLLBACK,
+        SignalAction.HOLD if kind in HOLDING_KINDS else SignalAction.ROLLBACK,
     )
     margin = _margin(kind, fields)
     signal = Signal(
