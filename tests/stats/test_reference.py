@@ -90,7 +90,7 @@ def test_drift_is_flagged_and_noise_is_not(distance: float, canary: int, runs: i
     assert least <= flagged(distance, canary, runs) <= most
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=30)
 @given(
     st.integers(1, 200).flatmap(
         lambda size: st.tuples(*[st.lists(st.sampled_from([0, 1, 7, 10**9]), min_size=size, max_size=size)] * 2)
