@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import gammaln
 from scipy.stats import hypergeom, nchypergeom_fisher
@@ -8,6 +8,7 @@ from scipy.stats import hypergeom, nchypergeom_fisher
 from serinus.stats.hypergeometric import Margins, laws, log_weight, mode, window
 
 
+@settings(max_examples=40)
 @given(
     canary=st.integers(1, 200),
     stable=st.integers(1, 2000),

@@ -5,7 +5,7 @@ found by bisection on exact sums, and error rates are sums over every possible c
 """
 
 from fractions import Fraction
-from itertools import product
+from functools import partial
 from math import comb
 
 import numpy as np
@@ -177,20 +177,21 @@ class TestCourses:
         self, ticks: tuple[tuple[int, int, int], ...], alpha: float, confirm_ticks: int
     ) -> None:
         laws_of_ticks = [exact_law(*each, Fraction(1)) for each in ticks]
-        reached = expectation = 0.0
-        for course in product(*laws_of_ticks):
-            chance = float(np.prod([float(law[x]) for law, x in zip(laws_of_ticks, course, strict=True)]))
-            capital = count_process.fresh()
-            for index, (x, (canary, stable, bad)) in enumerate(zip(course, ticks, strict=True)):
-                capital = count_process.advance(
-                    capital,
-                    counted(x, canary, bad - x, stable),
-                    start=start_mass(ticks_before=index, new_step=index in (0, 2), steps=2),
-                    threshold=1.0 / alpha,
-                    confirm_ticks=confirm_ticks,
-                )
-            reached += chance * capital.reached(1.0 / alpha)
-            expectation += chance * capital.value
+        courses = [(1.0, count_process.fresh())]
+        for index, (canary, stable, bad) in enumerate(ticks):
+            advance = partial(
+                count_process.advance,
+                start=start_mass(ticks_before=index, new_step=index in (0, 2), steps=2),
+                threshold=1.0 / alpha,
+                confirm_ticks=confirm_ticks,
+            )
+            courses = [
+                (chance * float(law), advance(capital, counted(x, canary, bad - x, stable)))
+                for chance, capital in courses
+                for x, law in laws_of_ticks[index].items()
+            ]
+        reached = sum(chance * capital.reached(1.0 / alpha) for chance, capital in courses)
+        expectation = sum(chance * capital.value for chance, capital in courses)
         assert reached <= alpha
         # Boosting loses nothing: the expectation stays what it was.
         assert expectation == pytest.approx(1.0, abs=1e-9)
@@ -199,15 +200,16 @@ class TestCourses:
         found = {}
         for odds in (Fraction(1), Fraction(6)):
             laws_of_ticks = [exact_law(*each, odds) for each in COURSES[0]]
-            found[odds] = 0.0
-            for course in product(*laws_of_ticks):
-                capital = count_process.fresh()
-                for index, (x, (canary, stable, bad)) in enumerate(zip(course, COURSES[0], strict=True)):
-                    start = start_mass(ticks_before=index, new_step=index == 0, steps=1)
-                    tick = counted(x, canary, bad - x, stable)
-                    capital = count_process.advance(capital, tick, start=start, threshold=10.0)
-                chance = float(np.prod([float(law[x]) for law, x in zip(laws_of_ticks, course, strict=True)]))
-                found[odds] += chance * capital.reached(10.0)
+            courses = [(1.0, count_process.fresh())]
+            for index, (canary, stable, bad) in enumerate(COURSES[0]):
+                start = start_mass(ticks_before=index, new_step=index == 0, steps=1)
+                advance = partial(count_process.advance, start=start, threshold=10.0)
+                courses = [
+                    (chance * float(law), advance(capital, counted(x, canary, bad - x, stable)))
+                    for chance, capital in courses
+                    for x, law in laws_of_ticks[index].items()
+                ]
+            found[odds] = sum(chance * capital.reached(10.0) for chance, capital in courses)
         assert found[Fraction(6)] > 4.0 * found[Fraction(1)]
 
 
@@ -266,16 +268,18 @@ class TestShareBound:
     def test_no_more_than_alpha_of_all_courses_ever_reach_the_threshold(self, bound: float, alpha: float) -> None:
         sizes = (12, 7, 10)
         chances = [binom.pmf(np.arange(size + 1), size, bound) for size in sizes]
-        reached = expectation = 0.0
-        for course in np.ndindex(*(size + 1 for size in sizes)):
-            capital = share_bound.fresh()
-            for index, (bad, size) in enumerate(zip(course, sizes, strict=True)):
-                capital = share_bound.advance(
-                    capital, total=size, bad=bad, bound=bound, start=(0.6, 0.3, 0.1)[index], threshold=1.0 / alpha
-                )
-            chance = float(np.prod([law[bad] for law, bad in zip(chances, course, strict=True)]))
-            reached += chance * capital.reached(1.0 / alpha)
-            expectation += chance * capital.value
+        courses = [(1.0, share_bound.fresh())]
+        for index, size in enumerate(sizes):
+            advance = partial(
+                share_bound.advance, total=size, bound=bound, start=(0.6, 0.3, 0.1)[index], threshold=1.0 / alpha
+            )
+            courses = [
+                (chance * float(law), advance(capital, bad=bad))
+                for chance, capital in courses
+                for bad, law in enumerate(chances[index])
+            ]
+        reached = sum(chance * capital.reached(1.0 / alpha) for chance, capital in courses)
+        expectation = sum(chance * capital.value for chance, capital in courses)
         assert reached <= alpha
         assert expectation == pytest.approx(1.0, abs=1e-9)
 
