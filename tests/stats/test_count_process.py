@@ -262,6 +262,7 @@ def test_module_reads_no_history_beyond_the_capital() -> None:
     assert once == again
 
 
+@settings(max_examples=40)
 @given(
     canary=st.integers(1, 10**9),
     stable=st.integers(1, 10**9),

@@ -11,6 +11,7 @@ from scipy.stats import chi2_contingency
 from serinus.stats.dispersion import MAX_REMEMBERED, Dispersion
 
 
+@settings(max_examples=40)
 @given(
     rows=st.lists(
         st.lists(st.integers(1, 50), min_size=3, max_size=3),
@@ -161,6 +162,7 @@ def test_a_past_that_tells_nothing(ticks: Past) -> None:
     assert Dispersion().learn(ticks) == Dispersion()
 
 
+@settings(max_examples=40)
 @given(
     st.lists(
         st.dictionaries(st.sampled_from("abc"), st.tuples(st.integers(0, 10**9), st.integers(0, 10**9)), max_size=3),

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serinus.errors import BrokenInvariant
@@ -61,6 +61,7 @@ def test_odd_histograms_have_edges_too(
     assert choose(pooled, edges) == chosen
 
 
+@settings(max_examples=40)
 @given(st.lists(st.sampled_from([0, 1, 3, 80, 10**9]), min_size=2, max_size=200), st.integers(1, 8))
 def test_edges_ascend_and_are_few(pooled: list[int], most: int) -> None:
     edges = tuple(0.001 * (index + 1) for index in range(len(pooled) - 1))

@@ -32,6 +32,7 @@ def test_likelihood_ratios_are_those_of_scipy(
     np.testing.assert_allclose((ours + np.log(known.probabilities))[seen], np.log(theirs[seen]), rtol=1e-6, atol=1e-6)
 
 
+@settings(max_examples=40)
 @given(canary=st.integers(1, 200), stable=st.integers(1, 2000), bad=st.integers(1, 300))
 def test_with_equal_odds_it_is_the_hypergeometric_law(canary: int, stable: int, bad: int) -> None:
     margins = Margins(canary=canary, stable=stable, bad=min(bad, canary + stable - 1))

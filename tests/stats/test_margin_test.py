@@ -87,7 +87,7 @@ def test_no_tick_is_expected_to_gain_under_the_null(
     assert mean <= before.value + 1e-9
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(
     n_c=st.integers(1, 10**9),
     n_s=st.integers(1, 10**9),

@@ -216,6 +216,7 @@ class TestCourses:
 class TestEmptyTicks:
     EMPTY = (Counts(), counted(0, 9, 0, 0), counted(0, 0, 4, 30))
 
+    @settings(max_examples=40)
     @given(
         st.lists(st.tuples(st.integers(0, 3), st.integers(3, 20), st.integers(0, 3), st.integers(3, 60)), max_size=6)
     )
@@ -255,6 +256,7 @@ def test_evidence_hardly_depends_on_how_requests_fall_into_ticks() -> None:
 
 
 class TestShareBound:
+    @settings(max_examples=40)
     @given(st.integers(1, 60), st.sampled_from([0.01, 0.1, 0.6]), st.data())
     def test_ratio_is_scipys(self, total: int, bound: float, data: st.DataObject) -> None:
         bad = data.draw(st.integers(0, total))
@@ -285,6 +287,7 @@ class TestShareBound:
 
 
 class TestDispersion:
+    @settings(max_examples=40)
     @given(st.lists(st.tuples(st.integers(1, 200), st.integers(0, 200)), min_size=2, max_size=6))
     def test_statistic_is_pearsons(self, rows: list[tuple[int, int]]) -> None:
         if not any(bad for _, bad in rows):

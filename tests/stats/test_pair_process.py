@@ -5,7 +5,7 @@ from math import isfinite
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serinus.stats.pair_process import PairProcess
@@ -143,6 +143,7 @@ def test_what_is_no_number_is_no_tick(canary: float) -> None:
 EXTREMES = st.sampled_from([0.0, 1.0, -1.0, 1e300, -1e300, 1e-300, 5e-324, 1.7e308, 42.0])
 
 
+@settings(max_examples=40)
 @given(st.lists(st.tuples(EXTREMES, EXTREMES), max_size=80), st.booleans())
 def test_any_values_give_a_finite_number(pairs: list[tuple[float, float]], lower_is_worse: bool) -> None:
     process = run(pairs, ratio=1.5, lower_is_worse=lower_is_worse)

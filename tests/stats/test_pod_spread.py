@@ -2,7 +2,7 @@ from math import exp, log, sqrt
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import t as student
 
@@ -107,6 +107,7 @@ def test_new_pods_take_the_places_of_those_that_are_gone() -> None:
     assert replaced(rates, every=10, seed=1, alike_until=30).null_odds(1, 6) > 3.0
 
 
+@settings(max_examples=40)
 @given(
     st.lists(
         st.dictionaries(

@@ -59,6 +59,7 @@ def test_the_boost_gives_back_what_the_cap_takes() -> None:
     assert binom.pmf(range(41), 40, 0.1) @ after == pytest.approx(before.value, rel=1e-9)
 
 
+@settings(max_examples=40)
 @given(total=st.integers(1, 500), bad=st.integers(0, 500), bound=st.floats(0.001, 0.9))
 def test_likelihood_ratios_are_those_of_scipy(total: int, bad: int, bound: float) -> None:
     bad = min(bad, total)
