@@ -14,7 +14,7 @@ SPEC: dict[str, Any] = {
     "steps": [*weights(50), {"approval": {}}],
     "analysis": {
         "interval": "5s",
-        "signals": [{"name": "errors", "kind": "Errors", "margin": "4%", "unacceptable": "12%"}],
+        "signals": [{"name": "errors", "kind": "Errors", "margin": "5%", "unacceptable": "20%"}],
     },
 }
 
