@@ -91,7 +91,7 @@ def test_a_bad_canary_is_rolled_back_in_the_reconcile_of_its_verdict() -> None:
 def test_equal_errors_on_both_sides_roll_nothing_back() -> None:
     world, first, second = with_canary(rollout=QUICK | {"maxWait": "2h"})
     world.error_share = {first: 0.08, second: 0.08}
-    world.run(300)
+    world.run(150)
     assert "rejected" not in world.status()
 
 

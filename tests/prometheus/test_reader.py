@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from serinus.errors import BadQuery
@@ -81,7 +81,6 @@ ticks = st.sets(st.integers(1, 11), max_size=11).map(
 )
 
 
-@settings(max_examples=50, deadline=None)
 @given(made=pods(), ends=ticks)
 def test_all_blocks_together_count_what_scrapes_brought_to_light_once(made: list[Pod], ends: list[float]) -> None:
     tsdb = store(*made)
@@ -92,7 +91,6 @@ def test_all_blocks_together_count_what_scrapes_brought_to_light_once(made: list
         assert tuple(map(sum, zip(*counts, strict=True))) == pod.truth(ends[0], ends[-1])
 
 
-@settings(max_examples=30, deadline=None)
 @given(made=pods(), ends=ticks)
 def test_all_blocks_together_fill_the_buckets_and_the_categories_that_were_filled(
     made: list[Pod], ends: list[float]
@@ -182,7 +180,6 @@ def test_categories_without_a_name_and_too_many_are_refused() -> None:
         reader.categories(parse_selector("seen_total"), "user")
 
 
-@settings(max_examples=25, deadline=None)
 @given(made=pods(exports_start=False), ends=ticks)
 def test_without_start_times_never_more_than_what_happened(made: list[Pod], ends: list[float]) -> None:
     tsdb = store(*made)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 
 from rollout.worlds import situations
 from serinus import contract
@@ -13,8 +13,6 @@ from serinus.rollout.decide import Decision, decide
 from serinus.rollout.plan import Forget, Point, Scale, ServiceRole
 from serinus.rollout.triggers import strangers
 from serinus.rollout.types import CanaryState
-
-MANY = settings(max_examples=60, deadline=None)
 
 
 def scales(decision: Decision) -> dict[str, int]:
@@ -32,13 +30,11 @@ def condition(decision: Decision, type_: str) -> Condition:
     return next(each for each in decision.conditions if each.type == type_)
 
 
-@MANY
 @given(situations())
 def test_deciding_is_total_and_deterministic(situation: dict[str, Any]) -> None:
     assert decide(**situation) == decide(**situation)
 
 
-@MANY
 @given(situations())
 def test_deciding_again_on_what_was_remembered_changes_nothing_more(situation: dict[str, Any]) -> None:
     """The table has no cycle within one look: what one look decides, the next look at the same world leaves alone."""
@@ -64,7 +60,6 @@ def test_deciding_again_on_what_was_remembered_changes_nothing_more(situation: d
     assert not again.notes
 
 
-@MANY
 @given(situations())
 def test_what_serves_users_is_never_scaled_away(situation: dict[str, Any]) -> None:
     decision = decide(**situation)
@@ -73,7 +68,6 @@ def test_what_serves_users_is_never_scaled_away(situation: dict[str, Any]) -> No
         assert targets.get(revision, 0) > 0 or situation["desired"].replicas == 0
 
 
-@MANY
 @given(situations())
 def test_stable_never_shrinks_while_a_canary_is_under_way(situation: dict[str, Any]) -> None:
     decision = decide(**situation)
@@ -83,7 +77,6 @@ def test_stable_never_shrinks_while_a_canary_is_under_way(situation: dict[str, A
         assert scales(decision).get(stable, 0) >= (seen.replicas if seen else 0)
 
 
-@MANY
 @given(situations())
 def test_users_meet_a_canary_only_when_its_pods_were_ready_and_no_third_revision_has_any(
     situation: dict[str, Any],
@@ -96,7 +89,6 @@ def test_users_meet_a_canary_only_when_its_pods_were_ready_and_no_third_revision
         assert not strangers(decision.progress, situation["observed"])
 
 
-@MANY
 @given(situations())
 def test_weight_rises_only_onto_pods_that_are_ready(situation: dict[str, Any]) -> None:
     before, decision = situation["progress"].canary, decide(**situation)
@@ -109,7 +101,6 @@ def test_weight_rises_only_onto_pods_that_are_ready(situation: dict[str, Any]) -
             assert situation["observed"].ready_pods(after.revision) >= needed
 
 
-@MANY
 @given(situations())
 def test_promotion_needs_a_proof_or_a_person(situation: dict[str, Any]) -> None:
     before, decision = situation["progress"].canary, decide(**situation)
@@ -123,7 +114,6 @@ def test_promotion_needs_a_proof_or_a_person(situation: dict[str, Any]) -> None:
             assert ordered or calm or (assessment is not None and assessment.promote)
 
 
-@MANY
 @given(situations())
 def test_a_failed_verdict_takes_the_canary_from_users_in_the_same_decision(situation: dict[str, Any]) -> None:
     before, assessment = situation["progress"].canary, situation["assessment"]
@@ -135,7 +125,6 @@ def test_a_failed_verdict_takes_the_canary_from_users_in_the_same_decision(situa
         assert before.revision not in main_service(decision) or decision.progress.stable.revision == before.revision
 
 
-@MANY
 @given(situations())
 def test_a_rejected_revision_starts_again_only_when_ordered(situation: dict[str, Any]) -> None:
     decision = decide(**situation)
@@ -143,7 +132,6 @@ def test_a_rejected_revision_starts_again_only_when_ordered(situation: dict[str,
         assert any(each.type == "retry" and each.obeyed for each in decision.progress.commands)
 
 
-@MANY
 @given(situations())
 def test_conditions_keep_flux_rules(situation: dict[str, Any]) -> None:
     decision = decide(**situation)
@@ -157,7 +145,6 @@ def test_conditions_keep_flux_rules(situation: dict[str, Any]) -> None:
         assert each.reason
 
 
-@MANY
 @given(situations())
 def test_what_serves_or_is_asked_for_is_never_forgotten(situation: dict[str, Any]) -> None:
     decision = decide(**situation)
@@ -166,7 +153,6 @@ def test_what_serves_or_is_asked_for_is_never_forgotten(situation: dict[str, Any
     assert not gone & (kept | {situation["desired"].revision})
 
 
-@MANY
 @given(situations())
 def test_a_requeue_is_never_now(situation: dict[str, Any]) -> None:
     wait = decide(**situation).requeue_after
