@@ -1,7 +1,7 @@
 """What counts as a missed bar, as a table; and that work is neither done twice nor lost."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +14,12 @@ from benchmarks.decisions.replicate import Result
 from benchmarks.decisions.rollouts import Ending, rollout_cells, sum_up
 from benchmarks.decisions.runner import run
 from benchmarks.decisions.serinus import CALM
-from benchmarks.decisions.store import Row, Store
+from benchmarks.decisions.store import Store
 from benchmarks.decisions.summary import Share, summarise
 from benchmarks.decisions.tables import report
 from benchmarks.decisions.traffic import World
+
+from support.counting import Counting
 
 NULL = errors_cell("null", "S1", World(), bar=0.05)
 BAD = errors_cell("bad", "S1", World(canary=0.05))
@@ -111,16 +113,6 @@ def test_the_page_has_lost_cells_beside_won_ones() -> None:
     assert "| 2 | **missed** | bad | 210 s | at most 180 s (1.6 x Poc* + 60 s) |" in page
     assert "| bad | **1.000 ± 0.000 of 100** | 210 s | 210 s | 0 | ErrorsWorse 100 |  | 1 / 75 s |" in page
     assert "- seed: 7" in page
-
-
-@dataclass(frozen=True)
-class Counting:
-    """A line whose rows say their number."""
-
-    key: str
-
-    def rows(self, replicates: Sequence[int]) -> list[Row]:
-        return [{"replicate": each, "square": each**2} for each in replicates]
 
 
 def test_a_run_is_taken_up_where_it_was_left(tmp_path: Path) -> None:
