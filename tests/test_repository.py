@@ -309,7 +309,7 @@ class TestClusterOfTheWholeRun:
     def run(self, folder, *arguments, **variables) -> subprocess.CompletedProcess[str]:
         ours = {"CLUSTER", "KEEP", "YES", "SERINUS_TEST_TEARDOWN"}
         kept = {name: value for name, value in os.environ.items() if name not in ours}
-        environment = kept | {"PYTHONPATH": "tests"} | variables
+        environment = kept | {"PYTHONPATH": "tests", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"} | variables
         command = [sys.executable, "tests/run.py", *arguments]
         return subprocess.run(command, cwd=folder, env=environment, check=False, capture_output=True, text=True)
 
