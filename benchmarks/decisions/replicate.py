@@ -6,7 +6,7 @@ from itertools import islice
 from benchmarks.decisions.cells import Cell
 from benchmarks.decisions.policy import NEVER
 from benchmarks.decisions.serinus import Judged, plan_of
-from serinus.rollout.types import Assessment
+from serinus.rollout.assessment import Assessment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,16 +12,8 @@ from benchmarks.decisions.policy import Conditions, Outcome, TickData
 from serinus.judge.judge import assess, learn
 from serinus.judge.measurements import Measurement, RateMeasurement, Tick
 from serinus.judge.running import Running
-from serinus.rollout.types import (
-    Assessment,
-    OnInconclusive,
-    RolloutPlan,
-    Signal,
-    SignalAction,
-    SignalKind,
-    Step,
-    StepKind,
-)
+from serinus.rollout.assessment import Assessment
+from serinus.rollout.types import OnInconclusive, RolloutPlan, Signal, SignalAction, SignalKind, Step, StepKind
 
 START = datetime(2026, 11, 22, 12, tzinfo=UTC)
 ERRORS = "errors"

@@ -31,19 +31,17 @@ from serinus.api.report import (
     write_report_status,
 )
 from serinus.errors import BrokenInvariant, Stall
+from serinus.rollout.assessment import Assessment, SignalEvidence, Verdict
 from serinus.rollout.types import (
-    Assessment,
     Canary,
     CanaryState,
     Reference,
     RolloutPlan,
     Signal,
     SignalAction,
-    SignalEvidence,
     SignalKind,
     Step,
     StepKind,
-    Verdict,
 )
 
 NOW = datetime(2026, 11, 22, 7, 30, tzinfo=UTC)

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import strategies as st
 
 from serinus import contract
+from serinus.rollout.assessment import Assessment, SignalEvidence, TrafficShare, Verdict
 from serinus.rollout.types import (
-    Assessment,
     Canary,
     CanaryState,
     LatchedCommand,
@@ -18,13 +18,10 @@ from serinus.rollout.types import (
     RolloutPlan,
     Signal,
     SignalAction,
-    SignalEvidence,
     SignalKind,
     Stable,
     Step,
     StepKind,
-    TrafficShare,
-    Verdict,
     Worse,
 )
 

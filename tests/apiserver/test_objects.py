@@ -17,9 +17,9 @@ from serinus.api.parse import make_desired, revision_source
 from serinus.api.report import Entry, Outcome, OutcomeResult, make_report, read_plan, write_report_status
 from serinus.api.status import Sight, read_progress, write_status
 from serinus.cluster.merge import make_merge_patch
+from serinus.rollout.assessment import Assessment, SignalEvidence, TrafficShare, Verdict
 from serinus.rollout.conditions import Condition
 from serinus.rollout.types import (
-    Assessment,
     Canary,
     CanaryState,
     LatchedCommand,
@@ -27,11 +27,8 @@ from serinus.rollout.types import (
     Rejection,
     Retiring,
     SignalAction,
-    SignalEvidence,
     SignalKind,
     Stable,
-    TrafficShare,
-    Verdict,
 )
 
 pytestmark = pytest.mark.api

@@ -10,17 +10,8 @@ from serinus import contract
 from serinus.controller.measure import measure
 from serinus.judge.judge import assess, learn
 from serinus.judge.running import Running
-from serinus.rollout.types import (
-    Assessment,
-    Reference,
-    RolloutPlan,
-    Signal,
-    SignalAction,
-    SignalKind,
-    Step,
-    StepKind,
-    Worse,
-)
+from serinus.rollout.assessment import Assessment
+from serinus.rollout.types import Reference, RolloutPlan, Signal, SignalAction, SignalKind, Step, StepKind, Worse
 from serinus.signals.presets import preset
 from serinus.signals.scope import Scope
 from support.traffic import InProcess, moment

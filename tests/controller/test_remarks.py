@@ -8,19 +8,8 @@ import pytest
 from serinus import contract
 from serinus.controller.remarks import expected_share, notes_of, steady_since, with_remarks
 from serinus.judge.measurements import ExpectedShare
-from serinus.rollout.types import (
-    Assessment,
-    Canary,
-    CanaryState,
-    Measuring,
-    Observed,
-    PodSeen,
-    SignalAction,
-    SignalEvidence,
-    SignalKind,
-    TrafficShare,
-    Verdict,
-)
+from serinus.rollout.assessment import Assessment, Measuring, SignalEvidence, TrafficShare, Verdict
+from serinus.rollout.types import Canary, CanaryState, Observed, PodSeen, SignalAction, SignalKind
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 FINE = TrafficShare(expected=0.2, observed=0.19, evidence=0.5, off=False)

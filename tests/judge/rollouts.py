@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 from serinus.judge.judge import assess
 from serinus.judge.measurements import ExpectedShare, HistogramMeasurement, Measurement, RateMeasurement, Tick
 from serinus.judge.running import Running
-from serinus.rollout.types import Assessment, RolloutPlan, Signal, SignalAction, SignalKind, Step, StepKind
+from serinus.rollout.assessment import Assessment
+from serinus.rollout.types import RolloutPlan, Signal, SignalAction, SignalKind, Step, StepKind
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 EDGES = (0.1, 0.25, 0.5, 1.0, 2.5)

@@ -11,7 +11,8 @@ from serinus import contract
 from serinus.judge.judge import learn
 from serinus.judge.measurements import ExpectedShare, Measurement, RateMeasurement
 from serinus.judge.running import Running
-from serinus.rollout.types import Assessment, SignalAction, SignalKind, Verdict
+from serinus.rollout.assessment import Assessment, Verdict
+from serinus.rollout.types import SignalAction, SignalKind
 
 HEALTHY = rates((100, 0), (400, 1))
 

@@ -21,7 +21,8 @@ from serinus.judge.judge import learn
 from serinus.judge.measurements import HistogramMeasurement, Measurement, ValueMeasurement
 from serinus.judge.running import Running
 from serinus.judge.states import DriftState, Matched
-from serinus.rollout.types import SignalAction, SignalKind, Verdict
+from serinus.rollout.assessment import Verdict
+from serinus.rollout.types import SignalAction, SignalKind
 
 TRAINED = (1000,) * 10
 EVEN = (10,) * 10

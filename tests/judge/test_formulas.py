@@ -29,7 +29,8 @@ from serinus.judge.judge import learn
 from serinus.judge.measurements import HistogramMeasurement, PairMeasurement, RateMeasurement
 from serinus.judge.running import Running
 from serinus.judge.states import BoundState, Contest, DriftState, LatencyState, Matched, PairState, RateState
-from serinus.rollout.types import Signal, SignalAction, Verdict
+from serinus.rollout.assessment import Verdict
+from serinus.rollout.types import Signal, SignalAction
 from serinus.stats import count_process, margin_test, share_bound
 from serinus.stats.capital import Capital
 from serinus.stats.dispersion import Dispersion

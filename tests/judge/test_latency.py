@@ -21,7 +21,7 @@ from serinus.judge.judge import learn
 from serinus.judge.measurements import HistogramMeasurement, Measurement
 from serinus.judge.running import Running
 from serinus.judge.states import LatencyState
-from serinus.rollout.types import Verdict
+from serinus.rollout.assessment import Verdict
 
 STABLE = (600, 300, 80, 15, 4, 1)
 ALIKE = histogram((60, 30, 8, 2, 0, 0), STABLE)

@@ -8,7 +8,8 @@ from serinus import contract
 from serinus.judge.judge import assess
 from serinus.judge.measurements import Measurement, Missing, Tick, ValueMeasurement
 from serinus.judge.running import Running
-from serinus.rollout.types import Signal, SignalAction, Verdict
+from serinus.rollout.assessment import Verdict
+from serinus.rollout.types import Signal, SignalAction
 
 CLEAN = rates((20, 0), (80, 0))
 PROVEN = rates((2_000, 0), (8_000, 0))

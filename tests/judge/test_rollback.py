@@ -21,7 +21,8 @@ from serinus import contract
 from serinus.judge.measurements import Missing, ValueMeasurement
 from serinus.judge.running import Running
 from serinus.judge.states import RateState
-from serinus.rollout.types import SignalAction, Verdict
+from serinus.rollout.assessment import Verdict
+from serinus.rollout.types import SignalAction
 
 HEALTHY = rates((100, 0), (400, 1))
 FAILING = rates((100, 10), (400, 1))

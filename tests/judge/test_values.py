@@ -11,7 +11,8 @@ from serinus.judge.judge import learn
 from serinus.judge.measurements import PairMeasurement, ValueMeasurement
 from serinus.judge.running import Running
 from serinus.judge.states import PairState, ValueState
-from serinus.rollout.types import SignalAction, Verdict, Worse
+from serinus.rollout.assessment import Verdict
+from serinus.rollout.types import SignalAction, Worse
 from serinus.stats.breaches import BreachShare
 from serinus.stats.capital import Capital
 

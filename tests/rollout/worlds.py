@@ -6,14 +6,13 @@ from typing import Any
 from hypothesis import strategies as st
 
 from serinus import contract
+from serinus.rollout.assessment import Assessment, Measuring, Verdict
 from serinus.rollout.types import (
-    Assessment,
     Canary,
     CanaryState,
     Command,
     Desired,
     Fact,
-    Measuring,
     Observed,
     OnInconclusive,
     PodSeen,
@@ -26,7 +25,6 @@ from serinus.rollout.types import (
     Stable,
     Step,
     StepKind,
-    Verdict,
 )
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)

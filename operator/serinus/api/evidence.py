@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, TypeAdapter, ValidationError
 from serinus import contract
 from serinus.api.wire import Ruled, Seen, Timestamp
 from serinus.errors import BrokenInvariant, Stall
-from serinus.rollout.types import Assessment, SignalEvidence
+from serinus.rollout.assessment import Assessment, SignalEvidence
 
 MAX_POINTS_IN_ALL = 480
 """Over all signals of a report, so that it stays small with many of them."""

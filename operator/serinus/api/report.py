@@ -17,10 +17,11 @@ from serinus.api.attempt import Plan, RolloutReportSpec
 from serinus.api.evidence import extend_series, read_assessment, write_assessment
 from serinus.api.quantities import format_time, parse_time
 from serinus.errors import Stall
+from serinus.rollout.assessment import Assessment, Verdict
 from serinus.rollout.names import report_name
 from serinus.rollout.resources import owner_reference
 from serinus.rollout.template import revision_labels
-from serinus.rollout.types import Assessment, Canary, Desired, Rejection, RolloutPlan, Verdict
+from serinus.rollout.types import Canary, Desired, Rejection, RolloutPlan
 
 MAX_DECISION_MESSAGE_LENGTH = 512
 MAX_DECISIONS_BYTES = 64 * 1024

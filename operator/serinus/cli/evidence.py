@@ -11,7 +11,8 @@ from typing import Any
 from rich.text import Text
 
 from serinus.cli.words import say_number, say_share
-from serinus.rollout.types import SignalAction, SignalKind, Verdict
+from serinus.rollout.assessment import Verdict
+from serinus.rollout.types import SignalAction, SignalKind
 
 BAR_WIDTH = 12
 NUMBERS_WIDTH = 14

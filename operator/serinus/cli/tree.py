@@ -15,7 +15,7 @@ from serinus import contract
 from serinus.cli.evidence import make_evidence, say_verdict
 from serinus.cli.steps import say_step
 from serinus.cli.words import first_sentence, say_age, say_count
-from serinus.rollout.types import Verdict
+from serinus.rollout.assessment import Verdict
 
 Wire = Mapping[str, Any]
 

@@ -19,8 +19,9 @@ from serinus.judge.judge import assess, learn
 from serinus.judge.running import Running
 from serinus.prometheus.reader import Asks
 from serinus.rollout import names, steps
+from serinus.rollout.assessment import Assessment, Measuring
 from serinus.rollout.decide import Note
-from serinus.rollout.types import Assessment, Canary, CanaryState, Measuring, Observed, RolloutPlan
+from serinus.rollout.types import Canary, CanaryState, Observed, RolloutPlan
 from serinus.signals.presets import preset
 from serinus.signals.scope import Scope
 

@@ -13,7 +13,8 @@ from serinus.controller.read_signal import SignalReading, missing, read_signal
 from serinus.errors import MetricsUnavailable
 from serinus.judge.measurements import ExpectedShare, Missing, Tick
 from serinus.prometheus.reader import Asks, Reader
-from serinus.rollout.types import Measuring, RolloutPlan
+from serinus.rollout.assessment import Measuring
+from serinus.rollout.types import RolloutPlan
 from serinus.signals import grid
 from serinus.signals.presets import Preset
 from serinus.signals.scope import Scope

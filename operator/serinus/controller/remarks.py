@@ -8,8 +8,9 @@ from datetime import datetime
 
 from serinus import contract
 from serinus.judge.measurements import ExpectedShare
+from serinus.rollout.assessment import Assessment, Measuring
 from serinus.rollout.decide import Note
-from serinus.rollout.types import Assessment, Canary, CanaryState, Measuring, Observed
+from serinus.rollout.types import Canary, CanaryState, Observed
 
 KEPT_CONNECTIONS = "clients that keep connections open stay with the pods they know"
 SHARE_IS_OFF = (

@@ -21,15 +21,8 @@ from serinus.judge.kinds import learn_signal, read_signal
 from serinus.judge.measurements import Measurement, Missing, Tick
 from serinus.judge.readings.reading import Heard, Reading
 from serinus.judge.running import RolledBack, Running
-from serinus.rollout.types import (
-    Assessment,
-    RolloutPlan,
-    Signal,
-    SignalAction,
-    SignalEvidence,
-    TrafficShare,
-    Verdict,
-)
+from serinus.rollout.assessment import Assessment, SignalEvidence, TrafficShare, Verdict
+from serinus.rollout.types import RolloutPlan, Signal, SignalAction
 from serinus.stats.capital import reaches
 from serinus.stats.counts import Counts
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from serinus.judge import words
 from serinus.judge.measurements import ExpectedShare, HistogramMeasurement, Measurement, RateMeasurement
-from serinus.rollout.types import TrafficShare
+from serinus.rollout.assessment import TrafficShare
 from serinus.stats.capital import reaches
 from serinus.stats.traffic_share import TrafficShareState
 

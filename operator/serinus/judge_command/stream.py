@@ -11,7 +11,7 @@ from serinus.judge.running import Running
 from serinus.judge_command.fields import Fields, Malformed, parse_object
 from serinus.judge_command.header import LARGEST_TICK, Run, parse_header
 from serinus.judge_command.ticks import parse_measurements, parse_place
-from serinus.rollout.types import Assessment, SignalEvidence
+from serinus.rollout.assessment import Assessment, SignalEvidence
 
 
 class BadLine(SerinusError):

@@ -7,20 +7,10 @@ from dataclasses import dataclass
 
 from serinus import contract
 from serinus.rollout import steps
+from serinus.rollout.assessment import Assessment, Measuring, Verdict
 from serinus.rollout.machine import State
 from serinus.rollout.triggers import fact_about, strangers
-from serinus.rollout.types import (
-    Assessment,
-    Canary,
-    CanaryState,
-    Desired,
-    Measuring,
-    Observed,
-    Progress,
-    RolloutPlan,
-    StepKind,
-    Verdict,
-)
+from serinus.rollout.types import Canary, CanaryState, Desired, Observed, Progress, RolloutPlan, StepKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,22 +10,13 @@ from datetime import datetime, timedelta
 from serinus import contract
 from serinus.errors import BrokenInvariant
 from serinus.rollout import commands, steps
+from serinus.rollout.assessment import Assessment, Measuring
 from serinus.rollout.conditions import PHASES, Condition, View, make_conditions
 from serinus.rollout.effects import World, carry_out, why_rejected
 from serinus.rollout.machine import TABLE, State, Trigger
 from serinus.rollout.plan import Action, drained, make_plan, stay_of_old_pods
 from serinus.rollout.triggers import elapsed, find_trigger, state_of
-from serinus.rollout.types import (
-    Assessment,
-    Canary,
-    CanaryState,
-    Desired,
-    LatchedCommand,
-    Measuring,
-    Observed,
-    Progress,
-    RolloutPlan,
-)
+from serinus.rollout.types import Canary, CanaryState, Desired, LatchedCommand, Observed, Progress, RolloutPlan
 
 POLL = timedelta(seconds=5)
 """Pods are not watched: while an attempt is under way they are looked at this often."""

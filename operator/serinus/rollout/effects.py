@@ -7,10 +7,10 @@ from datetime import datetime
 from serinus import contract
 from serinus.errors import BrokenInvariant
 from serinus.rollout import commands, steps
+from serinus.rollout.assessment import Assessment
 from serinus.rollout.machine import Trigger
 from serinus.rollout.triggers import fact_about
 from serinus.rollout.types import (
-    Assessment,
     Canary,
     CanaryState,
     Desired,

@@ -4,9 +4,9 @@ from datetime import datetime, timedelta
 
 from serinus import contract
 from serinus.rollout import commands, steps
+from serinus.rollout.assessment import Assessment
 from serinus.rollout.machine import State, Trigger
 from serinus.rollout.types import (
-    Assessment,
     Canary,
     CanaryState,
     Desired,
