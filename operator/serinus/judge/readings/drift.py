@@ -267,12 +267,12 @@ def _told(
     drawn = sum(state.samples.stable) - state.before
     told = (
         f"{sum(state.samples.canary):,} {what} of the canary are apart from {drawn:,} of stable by "
-        f"PSI {effect.estimate:.2f} ± {effect.standard_error:.2f}{' lately' if lately else ''}, "
+        f"PSI {effect.estimate:z.2f} ± {effect.standard_error:.2f}{' lately' if lately else ''}, "
         f"margin {signal.margin:g}; {contests.against(state.samples.evidence, course.threshold)}"
     )
     trained = state.from_reference
     if trained is not None and trained.canary is not None and trained.stable is not None:
-        told += f"; from the training data: canary {trained.canary:.2f}, stable {trained.stable:.2f}"
+        told += f"; from the training data: canary {trained.canary:z.2f}, stable {trained.stable:z.2f}"
     if changed:
         told += ", and both agree: the world changed, not the model; train anew on newer data"
     return told + words.scatter(state.dispersion.factor)
