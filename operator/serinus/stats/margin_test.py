@@ -130,7 +130,7 @@ def log_ratio_to_null(counts: Counts, canary_rate: float, stable_rate: float, ex
     """Return the log likelihood of a bet less that of the closest point of ``canary = stable + excess``.
 
     It is the log of an e-value for the half-plane beyond the line, seen from the bet (reverse information projection;
-    Turner and Gruenwald, arXiv 2106.02693). Rates in (0, 1).
+    Turner and Gruenwald, arXiv 2203.09785). Rates in (0, 1).
     """
     canary, stable = project(
         counts.canary_total, counts.stable_total, canary_rate=canary_rate, stable_rate=stable_rate, excess=excess

@@ -42,7 +42,7 @@ def advance(
     The log of a factor has, for true rates (p_c, p_s), the expectation bound ``n_c log f_c(p_c) + n_s log f_s(p_s)``
     with affine f: concave, 0 at the projection, and not rising into the null. So the expectation of the factor is at
     most 1 for all rates of the null, also if they differ from request to request (reverse information projection;
-    Turner and Gruenwald, arXiv 2106.02693). A boost would need the law at every point of the null: nothing is boosted.
+    Turner and Gruenwald, arXiv 2203.09785). A boost would need the law at every point of the null: nothing is boosted.
 
     A tick on which one side has no requests leaves the capital as it is, as does a process that has reached its
     threshold. Without a history the start mass is staked, but nothing is won or lost.
