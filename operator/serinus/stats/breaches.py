@@ -44,14 +44,32 @@ def fresh() -> Capital:
 
 
 def start_mass(ticks_before: int) -> float:
-    """Return the share of the initial capital that is newly bet at a tick; it sums to 1 over all ticks."""
+    """Return the share of the initial capital that is newly bet at a tick; it sums to 1 over all ticks.
+
+    0.85 at the first tick; at the k-th after it, k = 0, 1, ..., ``0.15 * 60 / ((k + 60) (k + 61))``.
+
+    Args:
+        ticks_before: ticks that counted before this one, at least 0.
+    """
     if ticks_before == 0:
         return FIRST_TICK
     return LATER_TICKS * endless_share(ticks_before - 1, HALF_OF_LATER_TICKS)
 
 
 def advance(capital: Capital, breach: bool, *, start: float, threshold: float, confirm_ticks: int = 2) -> Capital:
-    """Return the capital after a tick that counts (``Thinning.counted``); arguments as in ``count_process.advance``."""
+    """Return the capital after a tick that counts: an e-process against "at most a tenth of ticks breach".
+
+    A breach multiplies the bet on share a by ``a / 0.1``, none by ``(1 - a) / 0.9``, boosted and capped (``capital``).
+    Assumes that ticks that count breach independently of each other, with a probability of at most 0.1 given the past.
+    Source: Bernoulli likelihood ratios, mixed; boosting after Fischer and Ramdas (arXiv 2410.16076).
+
+    Args:
+        capital: before the tick.
+        breach: the value was out of its bounds.
+        start: share of the initial capital that is bet from this tick on; from ``start_mass``.
+        threshold: ``1/alpha`` of this process, above 1.
+        confirm_ticks: fewest ticks that can reach the threshold.
+    """
     if capital.reached(threshold):
         return capital
     staked = bet(capital, _MIXTURE, start)
@@ -122,7 +140,10 @@ class BreachShare:
 
     @property
     def lower(self) -> float:
-        """Return the one-sigma lower estimate of the share of breaches, the larger of all and recent ticks."""
+        """Return the one-sigma lower estimate of the share of breaches, the larger of all and recent ticks.
+
+        ``p - sqrt(p (1 - p) / n)``; 0 before the first tick. An effect, no evidence: ticks may depend on each other.
+        """
         if self.ticks == 0:
             return 0.0
         return max(_lower(self.breaches, self.ticks), _lower(self.recent_breaches, self.recent_ticks))

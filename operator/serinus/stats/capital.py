@@ -20,7 +20,7 @@ _SMALLEST = 1e-300
 
 
 def reaches(value: float, threshold: float) -> bool:
-    """Tell whether an e-value is at a threshold (above 0), but for rounding."""
+    """Tell whether an e-value (at least 0) is at a threshold (above 0), but for rounding: 1e-9 of it may be missing."""
     return value >= threshold * (1.0 - REACHED_TOLERANCE)
 
 
@@ -68,7 +68,13 @@ def cap_per_tick(before: float, threshold: float, confirm_ticks: int) -> float:
 
 
 def bet(capital: Capital, shares: Floats, start: float) -> Capital:
-    """Move start mass from cash to the parts, by the mixture's shares (shape (alternatives,), sum 1)."""
+    """Move start mass from cash to the parts; value and expectation stay as they are.
+
+    Args:
+        capital: before the tick.
+        shares: of the mixture, shape (alternatives,), sum 1.
+        start: mass to move, at least 0; no more than the cash is.
+    """
     mass = min(start, capital.cash)
     parts = tuple(part + mass * share for part, share in zip(capital.parts, shares.tolist(), strict=True))
     return Capital(parts=parts, cash=capital.cash - mass)

@@ -58,6 +58,10 @@ class Dispersion:
         A tick with one bad request tells nothing of clusters, and its X squared is what chance expects. So equal
         weights find too little where requests are few; weights of w squared find the whole of E[s^2] / E[s] for
         clusters of size s, but of that the cap per tick takes a part off already.
+
+        Pearson's estimate of overdispersion (McCullagh and Nelder, Generalized Linear Models, 1989, section 4.5);
+        weights, prior and discount are our own, chosen by simulation. At least 0. Assumes that pods of stable
+        are alike but for what comes and goes; those that differ for good raise it, too.
         """
         prior = PRIOR_FREEDOM * self.weight / self.ticks if self.ticks else PRIOR_FREEDOM
         return (self.statistic + prior) / (self.freedom + prior)

@@ -105,7 +105,11 @@ def laws(margins: Margins, odds: tuple[float, ...], null_odds: float = 1.0) -> L
 
 
 def mode(margins: Margins, odds: float) -> int:
-    """Return the most likely outcome at the given odds ratio (above 0)."""
+    """Return the most likely outcome at the given odds ratio (above 0), within the support.
+
+    The whole part of the root at which neighbouring weights are equal, by the form of the quadratic formula that does
+    not cancel (Liao and Rosen, The American Statistician 55 (2001) 366). Assumes informative margins.
+    """
     product = (margins.canary + 1.0) * (margins.bad + 1.0) * odds
     linear = margins.bad - margins.stable - (margins.canary + margins.bad + 2.0) * odds
     root = sqrt(max(linear * linear - 4.0 * (odds - 1.0) * product, 0.0))
@@ -113,7 +117,11 @@ def mode(margins: Margins, odds: float) -> int:
 
 
 def window(margins: Margins, odds: float) -> tuple[int, int]:
-    """Return first and last outcome between which all but a negligible mass lies at the given odds ratio."""
+    """Return first and last outcome between which all but a negligible mass lies at the given odds ratio (above 0).
+
+    Ten standard deviations and 40 counts to both sides of the mode, the variance taken as one over the sum of the
+    inverse cells of the table at the mode (Cornfield 1956), half a count added to each. Assumes informative margins.
+    """
     centre = mode(margins, odds)
     cells = (centre, margins.canary - centre, margins.bad - centre, margins.stable - margins.bad + centre)
     deviation = 1.0 / sqrt(sum(1.0 / (cell + 0.5) for cell in cells))

@@ -39,14 +39,17 @@ class History:
     bad: float = 0.0
 
     def plus(self, counts: Counts) -> "History":
-        """Add a tick."""
+        """Add a tick: both sums are multiplied by ``0.5 ** (1 / 20)``, then the tick's requests of stable are added."""
         return History(
             total=self.total * _DECAY + counts.stable_total,
             bad=self.bad * _DECAY + counts.stable_bad,
         )
 
     def rate(self, excess: float) -> float:
-        """Return the rate to bet on against ``excess``, kept off 0 and 1; a history must be there."""
+        """Return the rate to bet on against ``excess``, a share kept off 0 and 1 by a tenth of it.
+
+        Assumes that there is a history (total above 0) and an excess in (0, 1].
+        """
         floor = _FLOOR_SHARE * excess
         return min(max(self.bad / self.total, floor), 1.0 - floor)
 
@@ -120,7 +123,10 @@ def _capped(proof: Proof, most: float) -> Proof:
 
 
 def log_factor(counts: Counts, canary_rate: float, stable_rate: float, excess: float) -> float:
-    """Return the log e-value of one tick for the bet (canary_rate, stable_rate), 0 if the null contains the bet."""
+    """Return the log e-value of one tick for the bet (canary_rate, stable_rate), 0 if the null contains the bet.
+
+    Formula and source as ``log_ratio_to_null``. Rates above 0, the stable one below 1; excess in (0, 1).
+    """
     if canary_rate >= min(stable_rate + excess, 1.0):
         return 0.0
     return log_ratio_to_null(counts, canary_rate, stable_rate, excess)
@@ -220,8 +226,19 @@ def requests_needed(
 ) -> float:
     """Estimate the canary requests until the proof is there, if the canary is as good as stable; 0 if it is.
 
-    From the expected growth of the capital per request when both sides fail at ``rate`` (in (0, 1)). At high traffic
-    the cap of a tick decides: then it is as many ticks as the cap allows at best, of ``per_tick`` canary requests.
+    ``log(target / E) phi / (KL(rate, c) + r KL(rate, s))``, the expected growth of the capital per canary request when
+    both sides fail at ``rate``: (c, s) is the closest point of the null, r stable's requests per one of the canary's.
+    At high traffic the cap of a tick decides: then it is as many ticks as the cap allows at best. A plan, no promise:
+    it leaves out what the wrong bets of the mixture cost.
+
+    Args:
+        proof: now.
+        target: 1/beta, at least 1.
+        rate: of both sides, in (0, 1).
+        excess: share in (0, 0.5] that is to be disproved.
+        stable_per_canary: r, above 0.
+        dispersion: phi, at least 1.
+        per_tick: canary requests of a tick; 0 leaves the cap out.
     """
     missing = log(target) - log(max(proof.value, 1e-300))
     if missing <= 0.0:

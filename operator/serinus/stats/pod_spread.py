@@ -104,7 +104,8 @@ class PodSpread:
         Products of a pod's excess d at different ticks expect ``v e e'``, whatever happens within a tick. So, over S
         pods, ``v = S / (S - 1) sum_i ((sum_t d_it)^2 - sum_t d_it^2) / sum_i ((sum_t e_it)^2 - sum_t e_it^2)``; the
         first factor gives back what the pool of the pods takes off. Two standard errors are taken off the upper sum, or
-        chance would look like a spread in one rollout of ten where failures are few.
+        chance would look like a spread in one rollout of ten where failures are few. A method of moments of our own,
+        checked by simulation; assumes that a pod's rate over the pool's stays the same from tick to tick.
         """
         seen = len(self.pods) + self.gone
         if seen < 2:

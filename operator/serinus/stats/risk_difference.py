@@ -15,7 +15,12 @@ _DECAY = 0.5 ** (1.0 / HALF_LIFE_TICKS)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Excess:
-    """Sums over ticks of one risk difference."""
+    """Sums over ticks of one risk difference.
+
+    With x of n requests bad on a side (c canary, s stable) and ``N = n_c + n_s`` at a tick, the four sums are of
+    ``n_c n_s / N``, ``(x_c n_s - x_s n_c) / N``, ``(n_c^2 x_s - n_s^2 x_c + n_c n_s (n_s - n_c) / 2) / N^2`` and
+    ``(x_c (n_s - x_s) + x_s (n_c - x_c)) / (2 N)``.
+    """
 
     weight: float = 0.0
     difference: float = 0.0
@@ -24,15 +29,20 @@ class Excess:
 
     @property
     def estimate(self) -> float | None:
-        """Return the canary's share less stable's, in [-1, 1]; None before the first comparison."""
+        """Return the canary's share less stable's, in [-1, 1]; None before the first comparison.
+
+        ``difference / weight``. Source: Mantel and Haenszel (1959) for the weights, Greenland and Robins, Biometrics 41
+        (1985) 55, for the difference. Where the excess is not the same at all ticks, it is the weighted mean.
+        """
         return self.difference / self.weight if self.weight > 0.0 else None
 
     @property
     def standard_error(self) -> float | None:
         """Return the standard error of the estimate; None before the first comparison.
 
-        Source: Sato, Biometrics 45 (1989) 1323. It equals the sum of the ticks' binomial variances for large ticks
-        and stays right when a tick has only one canary request, where that sum would be zero.
+        ``sqrt(estimate * sparse + crossed) / weight``. Source: Sato, Biometrics 45 (1989) 1323. It equals the sum of
+        the ticks' binomial variances for large ticks and stays right when a tick has only one canary request, where
+        that sum would be zero.
         """
         if self.weight <= 0.0:
             return None
@@ -40,12 +50,17 @@ class Excess:
 
     @property
     def lower(self) -> float | None:
-        """Return the estimate less one standard error."""
+        """Return the estimate less one standard error, a share; None before the first comparison."""
         estimate, error = self.estimate, self.standard_error
         return None if estimate is None or error is None else estimate - error
 
     def plus(self, counts: Counts, decay: float = 1.0) -> "Excess":
-        """Add a tick that compares, after multiplying what came before by ``decay``."""
+        """Add a tick that compares.
+
+        Args:
+            counts: increments of the tick, requests on both sides.
+            decay: in (0, 1]; what came before counts so much, sums of variances its square.
+        """
         n_c, n_s, total = float(counts.canary_total), float(counts.stable_total), float(counts.total)
         x_c, x_s = float(counts.canary_bad), float(counts.stable_bad)
         share_c, share_s = n_c / total, n_s / total

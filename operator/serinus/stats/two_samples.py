@@ -64,7 +64,11 @@ class TwoSamples:
 
     @classmethod
     def after(cls, stable: Sequence[int]) -> "TwoSamples":
-        """Return the state before the first tick, with what stable drew before the rollout (counts per bucket)."""
+        """Return the state before the first tick, with what stable drew before the rollout.
+
+        Args:
+            stable: observations per bucket, not negative; none of them is evidence, they only teach stable's shares.
+        """
         return cls(canary=(0,) * len(stable), stable=tuple(map(int, stable)))
 
     @property
