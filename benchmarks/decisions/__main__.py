@@ -6,12 +6,15 @@ import platform
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks.decisions.bars import findings
 from benchmarks.decisions.cells import SEED
+from benchmarks.decisions.lines import Line
 from benchmarks.decisions.outcomes import read_outcomes
 from benchmarks.decisions.plots import draw
 from benchmarks.decisions.runner import run
@@ -29,9 +32,7 @@ def main() -> int:
     name = NAME if whole else f"{NAME}-{'part' if options.suite == 'full' else 'quick'}"
     store, begin = Store(options.results), time.monotonic()
     aims = full_aims(options.scale) if options.suite == "full" else quick_aims()
-    aims = {
-        line: aim for line, aim in aims.items() if not options.only or any(each in line.key for each in options.only)
-    }
+    aims = {line: aim for line, aim in aims.items() if not options.only or _named(line, options.only)}
     print(f"{options.suite}: {len(aims)} lines, results in {options.results}", flush=True)
     complete = run(aims, store, seconds=options.minutes * 60.0, workers=options.workers, tell=_tell)
     outcomes = read_outcomes(store)
@@ -48,12 +49,18 @@ def main() -> int:
     return 1 if missed else 0
 
 
+def _named(line: Line, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(line.key, f"*{each}*") for each in patterns)
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmarks.decisions", description=__doc__)
     parser.add_argument("suite", choices=("quick", "full"))
     parser.add_argument("--minutes", type=float, default=60.0, help="no replicate is begun after these")
     parser.add_argument("--scale", type=float, default=1.0, help="multiplies the replicates of the full suite")
-    parser.add_argument("--only", action="append", default=[], help="run only lines whose name contains this")
+    parser.add_argument(
+        "--only", action="append", default=[], help="run only lines whose name contains this (* for anything)"
+    )
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument(
         "--results", type=Path, help="folder of results; what is in it is not run again (default: build/…)"

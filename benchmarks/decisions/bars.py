@@ -90,19 +90,28 @@ def _speed(outcomes: Outcomes) -> Iterator[Finding]:
             yield _within(2, cell, summary, cell.most_seconds, "catastrophe")
 
 
-def sound_peers(outcomes: Outcomes) -> tuple[str, ...]:
-    """Return the peers that keep to 5 % in all null cells of S1 to S3 that were run."""
+def sound_peers(outcomes: Outcomes, scenarios: tuple[str, ...] = ("S1", "S2", "S3")) -> tuple[str, ...]:
+    """Return the peers that hold bar 1 at alpha 0.05 in all null cells of these scenarios that were run."""
     nulls = [
-        peers
+        (level_of(outcomes.cells[name][0]), peers)
         for name, peers in outcomes.peers.items()
-        if name in outcomes.cells
-        and outcomes.cells[name][0].null
-        and outcomes.cells[name][0].scenario in ("S1", "S2", "S3")
+        if name in outcomes.cells and _is_null_of(outcomes.cells[name][0], scenarios)
     ]
-    names = dict.fromkeys(each for peers in nulls for each in peers if each not in NO_PEERS)
+    names = dict.fromkeys(each for _, peers in nulls for each in peers if each not in NO_PEERS)
     return tuple(
-        name for name in names if all(peers[name].rolled_back.lower() <= 0.05 for peers in nulls if name in peers)
+        name
+        for name in names
+        if all(peers[name].rolled_back.lower() <= level for level, peers in nulls if name in peers)
     )
+
+
+def _is_null_of(cell: Cell, scenarios: tuple[str, ...]) -> bool:
+    return cell.null and cell.bar is not None and cell.scenario in scenarios
+
+
+def level_of(cell: Cell) -> float:
+    """Return the largest share of good canaries that a peer may roll back by bar 1, at alpha 0.05."""
+    return 0.075 if cell.scenario in ("S4", "S5") else 0.05
 
 
 def _limit(peer: PeerSummary | None, factor: float, more: float) -> float | None:

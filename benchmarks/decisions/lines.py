@@ -16,7 +16,16 @@ from benchmarks.decisions.rollouts import RolloutCell, roll_out
 from benchmarks.decisions.serinus import CALM, Serinus
 from benchmarks.decisions.store import Row
 from benchmarks.decisions.whole_path import WholePath, play_whole
-from benchmarks.peers.catalogue import ON_COUNTS, ON_DRIFT, ON_LATENCIES, WHOLE_ROLLOUTS, WITH_HORIZON, YARDSTICK
+from benchmarks.peers.catalogue import (
+    FROM_REFERENCE,
+    ON_COUNTS,
+    ON_DRIFT,
+    ON_LATENCIES,
+    WHOLE_ROLLOUTS,
+    WITH_HORIZON,
+    YARDSTICK,
+    ValuesPolicy,
+)
 
 CALIBRATION = 1_000
 """Null replicates from which the oracle boundary of a cell is made; its level errs by 0.7 points (one sigma)."""
@@ -78,7 +87,7 @@ class PeersLine:
                 found[peer.name] = peer.first_rollbacks(counts, self.cell.conditions)
         elif plays[0].values is not None:
             ours, theirs = (np.stack([each.values[side] for each in plays if each.values]) for side in (0, 1))
-            for values_peer in ON_LATENCIES if self.cell.scenario == "S7" else ON_DRIFT:
+            for values_peer in values_peers(self.cell):
                 found[values_peer.name] = values_peer.first_flags(ours, theirs, self.cell.conditions)
         return [
             {"replicate": replicate, **{name: int(ticks[index]) for name, ticks in found.items()}}
@@ -108,6 +117,13 @@ def count_peers(cell: Cell) -> tuple[BatchPolicy, ...]:
     if cell.scenario != "S1":
         return ON_COUNTS
     return (*ON_COUNTS, *WITH_HORIZON, _boundary(_null_of(cell)))
+
+
+def values_peers(cell: Cell) -> tuple[ValuesPolicy, ...]:
+    """Return the peers for a cell of histograms."""
+    if cell.scenario == "S7":
+        return ON_LATENCIES
+    return FROM_REFERENCE if isinstance(cell.source, AgainstReference) else ON_DRIFT
 
 
 def _null_of(cell: Cell) -> Cell:

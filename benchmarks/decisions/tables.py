@@ -5,6 +5,7 @@ from math import isfinite, isnan
 
 from benchmarks.decisions.bars import OURS, Finding, sound_peers, told
 from benchmarks.decisions.cells import Cell
+from benchmarks.decisions.losses import levels, losses
 from benchmarks.decisions.outcomes import Outcomes, PeerSummary
 from benchmarks.decisions.rollouts import Endings
 from benchmarks.decisions.summary import Share, Summary
@@ -50,6 +51,10 @@ F99, F98: Flagger, success rate at least 99 % (10 failed checks) or 98 % (5). A9
 5 min, failureLimit 3. K10: Kayenta's NetflixACAJudge each 10 min. Fi05, Fi01: Fisher's exact test at each look. LM:
 Lindon and Malek's multinomial test. mSP: Gaussian mixture SPRT. ECST: exact test with alpha spending, which is told
 when the cell ends. Poc*: Fisher at the level that errs 5 % in this very cell, which nobody can know: the yardstick.
+F p99, K10 p99: Flagger and Kayenta on the 99th percentile. Evidently: its default rule; Evidently PSI: that index.
+CBE/edge: no other tool's, but the method that our learnt two-sample bet on drift replaced: our count process at every
+edge of the histogram (of categories: each against all others), both ways, and their mean; all else, the effect that is
+asked for among it, as in Serinus.
 Ports and their sources: `benchmarks/peers/`.
 """
 
@@ -70,6 +75,8 @@ def report(outcomes: Outcomes, findings: Sequence[Finding], facts: Mapping[str, 
             "",
             *(f"![{plot}]({plot})" for plot in plots),
             "",
+            *_levels(outcomes),
+            *_losses(outcomes),
             *_scenarios(outcomes),
             "## Whole rollouts, 5 → 10 → 25 → 50 → 100 %",
             "",
@@ -97,6 +104,43 @@ def _bars(findings: Sequence[Finding]) -> Iterator[str]:
         for each in sorted(missed, key=lambda each: (each.holds, each.bar)):
             how = "by chance" if each.holds else "**missed**"
             yield f"| {each.bar} | {how} | {each.cell} | {each.measured} | {each.wanted} |"
+
+
+def _levels(outcomes: Outcomes) -> Iterator[str]:
+    yield "## Good canaries rolled back"
+    yield ""
+    yield "Null cells at alpha 0.05 in which peers were run too. Too many: beyond 0.05, in S4 and S5 0.075, by more"
+    yield "than three Monte-Carlo standard errors. In S8 a shift of 0.05 counts as null: a trifle, but it is there."
+    yield ""
+    yield "| policy | null cells | too many in | worst share | in |"
+    yield "|---|---|---|---|---|"
+    for policy, level in levels(outcomes).items():
+        yield f"| {policy} | {level.cells} | {level.beyond} | {told(level.worst)} | {level.worst_cell} |"
+    yield ""
+
+
+def _losses(outcomes: Outcomes) -> Iterator[str]:
+    lost = losses(outcomes)
+    fought = sum(not cell.null and name in outcomes.peers for name, (cell, _) in outcomes.cells.items())
+    sound = sum(bool(each.sound) for each in lost)
+    unsound = sum(bool(each.unsound) and not each.sound for each in lost)
+    yield f"## Where {OURS} loses"
+    yield ""
+    yield f"Of {fought} cells with a bad canary a peer that holds bar 1 has the shorter median in {sound}, in {unsound}"
+    yield f"more only peers that do not, in {len(lost) - sound - unsound} more only rules told what nobody knows. Where"
+    yield "nobody has a median, clearly more rollbacks count. To hold bar 1 is to hold it in all null cells of S1 to"
+    yield "S3, for cells of S4 and S5 in those of their scenario too, for histograms in those of their scenario alone."
+    yield ""
+    yield f"| cell | {OURS} | peers that hold bar 1 | peers that roll good canaries back | told what nobody knows |"
+    yield "|---|---|---|---|---|"
+    for each in lost:
+        groups = " | ".join(_winners(group) for group in (each.sound, each.unsound, each.told_more))
+        yield f"| {each.cell.name} | {_of(each.ours.rolled_back)} / {seconds(each.ours.median_seconds)} | {groups} |"
+    yield ""
+
+
+def _winners(peers: Mapping[str, PeerSummary]) -> str:
+    return ", ".join(f"{name} {_of(each.rolled_back)} / {seconds(each.median_seconds)}" for name, each in peers.items())
 
 
 def _scenarios(outcomes: Outcomes) -> Iterator[str]:

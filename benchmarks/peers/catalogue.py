@@ -14,6 +14,7 @@ from benchmarks.peers.kayenta import K10
 from benchmarks.peers.latency import F_P99, K_P99
 from benchmarks.peers.mixture_sprt import MSP
 from benchmarks.peers.multinomial import LM
+from benchmarks.peers.per_edge import CBE_EDGE
 from benchmarks.peers.spending import ECST
 
 
@@ -46,4 +47,7 @@ YARDSTICK = POC
 WHOLE_ROLLOUTS = (F98, F99, A95)
 """Choose their own weights and promote."""
 ON_LATENCIES = (F_P99, K_P99)
-ON_DRIFT = (EVIDENTLY, EVIDENTLY_PSI)
+FROM_REFERENCE = (EVIDENTLY, EVIDENTLY_PSI)
+"""Can take a training reference for the other side."""
+ON_DRIFT = (*FROM_REFERENCE, CBE_EDGE)
+"""Canary against stable. The last is no other tool's, but the method that ours replaced; 20 ms per replicate."""

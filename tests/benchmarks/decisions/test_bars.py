@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from benchmarks.decisions.bars import findings, sound_peers
 from benchmarks.decisions.cells import Cell, errors_cell
+from benchmarks.decisions.losses import losses
 from benchmarks.decisions.outcomes import Outcomes, PeerSummary
 from benchmarks.decisions.policy import NEVER
 from benchmarks.decisions.replicate import Result
@@ -113,6 +114,32 @@ def test_the_page_has_lost_cells_beside_won_ones() -> None:
     assert "| 2 | **missed** | bad | 210 s | at most 180 s (1.6 x Poc* + 60 s) |" in page
     assert "| bad | **1.000 ± 0.000 of 100** | 210 s | 210 s | 0 | ErrorsWorse 100 |  | 1 / 75 s |" in page
     assert "- seed: 7" in page
+
+
+def test_the_page_says_where_a_peer_is_faster() -> None:
+    """Sound is who holds bar 1 in cells of this sort; a yardstick is no peer; a cell that is won is not there."""
+    fast, slow = (1.0, 90.0), (1.0, 600.0)
+    lost = outcomes(BAD, results(7), LM=fast, Fi05=fast, K10=slow, **{"Poc*": fast})
+    calm, rash = (0.0, float("inf")), (0.9, float("inf"))
+    null = outcomes(NULL, results(NEVER), LM=calm, K10=calm, Fi05=rash, **{"Poc*": calm})
+    won = outcomes(LATE, results(21), LM=slow)
+    of = Outcomes(
+        cells={**lost.cells, **null.cells, **won.cells}, peers={**lost.peers, **null.peers, **won.peers}, rollouts={}
+    )
+    assert [(each.cell.name, *map(list, (each.sound, each.unsound, each.told_more))) for each in losses(of)] == [
+        ("bad", ["LM"], ["Fi05"], ["Poc*"])
+    ]
+    page = report(of, [], {}, [])
+    assert "| bad | 1 / 210 s | LM 1 / 90 s | Fi05 1 / 90 s | Poc* 1 / 90 s |" in page
+    assert "Of 2 cells with a bad canary a peer that holds bar 1 has the shorter median in 1, in 0" in page
+    assert "| Fi05 | 1 | 1 | 0.900 ± 0.030 of 100 | null |" in page
+    assert "| Serinus | 1 | 0 | 0.000 ± 0.000 of 100 | null |" in page
+
+
+@pytest.mark.parametrize(("theirs", "wins"), [(0.45, True), (0.3, False)])
+def test_where_nobody_has_a_median_clearly_more_rollbacks_win(theirs: float, wins: bool) -> None:
+    of = outcomes(DRIFT, results(9, *(NEVER,) * 4), Evidently=(theirs, float("inf")))
+    assert bool(losses(of)) is wins
 
 
 def test_a_run_is_taken_up_where_it_was_left(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from math import nan
 import numpy as np
 import pytest
 from benchmarks.decisions.policy import NEVER, Conditions
-from benchmarks.peers.catalogue import ON_DRIFT, ON_LATENCIES
+from benchmarks.peers.catalogue import FROM_REFERENCE, ON_LATENCIES
 from benchmarks.peers.evidently import (
     EVIDENTLY,
     EVIDENTLY_PSI,
@@ -108,7 +108,7 @@ class TestEvidently:
         canary = np.zeros((1, 3, 5), dtype=np.int64)
         canary[0, 1], canary[0, 2] = draws(1, 400), draws(1, 900, (0.4, 0.1, 0.1, 0.1, 0.3))
         known = Conditions(edges=EDGES, reference=tuple(draws(2, 5000).tolist()))
-        for policy in ON_DRIFT:
+        for policy in FROM_REFERENCE:
             assert policy.first_flags(canary, canary, known).tolist() == [3]
 
     def test_without_a_reference_stable_is_it(self):
