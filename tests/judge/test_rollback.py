@@ -42,6 +42,8 @@ def test_a_process_that_stands_at_its_threshold_stands_there_after_a_restart(rat
     of = replace(plan(*(errors(f"e{each}") for each in range(number))), false_rollback_rate=rate)
     said = play(of, [dict.fromkeys((f"e{each}" for each in range(number)), rates((100, 90), (400, 1)))] * 3)
     assert said[1].rollback
+    # Sums of floats that stand at the threshold are told as the threshold.
+    assert all(each.evidence >= each.threshold for each in said[1:])
 
 
 def test_the_sentence_of_a_rollback_has_counts_shares_evidence_and_effect() -> None:

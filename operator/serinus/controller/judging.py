@@ -15,6 +15,7 @@ from serinus.controller.candidate import Candidate
 from serinus.controller.measure import Measured, measure
 from serinus.controller.observe import Sighting
 from serinus.controller.remarks import expected_share, notes_of, steady_since, with_remarks
+from serinus.errors import BrokenInvariant
 from serinus.judge.judge import assess, learn
 from serinus.judge.running import Running
 from serinus.prometheus.reader import Asks
@@ -69,7 +70,10 @@ class Judge:
         stored = Judged(assessment=read_last_assessment(report), measuring=_measuring_before(body))
         if canary.weight == 0 or canary.revision != candidate.desired.revision:
             return stored
-        running = Running.from_wire(read_running(report))
+        try:
+            running = Running.from_wire(read_running(report))
+        except BrokenInvariant as error:
+            return _unreadable(stored, error)
         share = expected_share(sighting.observed, canary.revision, stable.revision)
         # While the next step's pods start, the weight of the step before is in force.
         step = canary.step - 1 if canary.state is CanaryState.WAITING else canary.step
@@ -91,6 +95,19 @@ class Judge:
         if measured is None:
             return stored
         return _answer(plan, running, measured, stored)
+
+
+def _unreadable(stored: Judged, error: BrokenInvariant) -> Judged:
+    """Hold an attempt whose sums another version wrote: facts and commands still act, and nothing is judged anew."""
+    ended = stored.assessment is not None and stored.assessment.rollback
+    message = (
+        f"{error}: another version of the operator wrote them, and to begin afresh would spend the false rollback rate "
+        "twice; abort this attempt and retry it, or promote it by hand"
+    )
+    return Judged(
+        assessment=stored.assessment if ended else None,
+        measuring=Measuring(available=False, reason=contract.REASON_STATUS_UNREADABLE, message=message),
+    )
 
 
 def _answer(plan: RolloutPlan, running: Running, measured: Measured, stored: Judged) -> Judged:

@@ -23,7 +23,7 @@ from serinus.judge.readings.reading import Heard, Reading
 from serinus.judge.running import RolledBack, Running
 from serinus.rollout.assessment import Assessment, SignalEvidence, TrafficShare, Verdict
 from serinus.rollout.types import RolloutPlan, Signal, SignalAction
-from serinus.stats.capital import reaches
+from serinus.stats.capital import reaches, rounded
 from serinus.stats.counts import Counts
 
 TICKS_PER_STEP = 2
@@ -225,7 +225,7 @@ def _assessment(plan: RolloutPlan, readings: tuple[Reading, ...], after: Running
             and ticks_in_step >= TICKS_PER_STEP
             and all(each.modest for each in deciding)
         ),
-        evidence=_evidence(readings),
+        evidence=rounded(_evidence(readings), 1.0 / plan.false_rollback_rate),
         threshold=1.0 / plan.false_rollback_rate,
         reason=answer.reason,
         because=answer.because,
@@ -285,7 +285,7 @@ def _signal_evidence(reading: Reading, verdict: Verdict) -> SignalEvidence:
         kind=reading.signal.kind,
         action=reading.signal.action,
         verdict=verdict,
-        evidence=reading.evidence,
+        evidence=rounded(reading.evidence, reading.course.threshold),
         safety=reading.safety,
         effect=reading.effect,
         effect_standard_error=reading.effect_standard_error,

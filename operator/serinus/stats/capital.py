@@ -24,6 +24,11 @@ def reaches(value: float, threshold: float) -> bool:
     return value >= threshold * (1.0 - REACHED_TOLERANCE)
 
 
+def rounded(value: float, threshold: float) -> float:
+    """Return an e-value, or the threshold itself where only rounding keeps the value below it."""
+    return max(value, threshold) if reaches(value, threshold) else value
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capital:
     """Money on the table: one part per alternative of a mixture, and cash that is not bet yet."""
