@@ -22,9 +22,9 @@ MAX_REMEMBERED = 12
 # A burst of one tick must not slow down everything that comes after it.
 HALF_LIFE_TICKS = 60.0
 # Ticks per block in which the past is looked at once more.
-BLOCKS = (1, 2, 4, 8, 16)
+BLOCKS = (2, 4, 8, 16)
 # Of the estimates for blocks the largest counts, so each has to be this many standard deviations above chance.
-_CLEAR = 1.5
+_CLEAR = 2.0
 _DECAY = 0.5 ** (1.0 / HALF_LIFE_TICKS)
 
 Floats = NDArray[np.float64]
@@ -104,7 +104,7 @@ class Dispersion:
         )
 
     def learn(self, ticks: Sequence[Mapping[str, Sequence[int]]]) -> "Dispersion":
-        """Return this with the largest estimate over blocks of 1, 2, 4, 8 and 16 ticks of the past as its floor.
+        """Return this with the largest estimate over blocks of 2, 4, 8 and 16 ticks of the past as its floor.
 
         Errors that stay on a pod for several ticks hardly show within a tick, but the sums over ticks scatter with
         them. Pods that are never alike do so as well, without end as blocks grow: that is ``pod_spread``'s, and is
