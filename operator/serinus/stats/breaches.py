@@ -5,12 +5,13 @@ such. Knows no bounds.
 """
 
 from dataclasses import dataclass, field, replace
-from math import ceil, sqrt
+from math import ceil
 
 import numpy as np
 
 from serinus.stats.autocorrelation import Autocorrelation
 from serinus.stats.capital import Capital, Law, bet, cap_per_tick, settle
+from serinus.stats.counts import lower_share
 from serinus.stats.starts import endless_share
 
 TOLERATED_SHARE = 0.1
@@ -146,9 +147,4 @@ class BreachShare:
         """
         if self.ticks == 0:
             return 0.0
-        return max(_lower(self.breaches, self.ticks), _lower(self.recent_breaches, self.recent_ticks))
-
-
-def _lower(breaches: float, ticks: float) -> float:
-    share = min(breaches / ticks, 1.0)
-    return share - sqrt(share * (1.0 - share) / ticks)
+        return max(lower_share(self.breaches, self.ticks), lower_share(self.recent_breaches, self.recent_ticks))

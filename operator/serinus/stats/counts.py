@@ -1,6 +1,7 @@
 """What one tick counted on both sides. Knows no pods and no meaning of "bad"."""
 
 from dataclasses import dataclass
+from math import sqrt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,3 +40,16 @@ class Counts:
             stable_total=self.stable_total + other.stable_total,
             stable_bad=self.stable_bad + other.stable_bad,
         )
+
+
+def lower_share(bad: float, total: float) -> float:
+    """Return the one-sigma lower estimate of a share, ``p - sqrt(p (1 - p) / total)`` with ``p = bad / total``.
+
+    Args:
+        bad: at least 0; counts may be discounted.
+        total: at least ``bad`` but for rounding; 0 gives 0.
+    """
+    if total <= 0.0:
+        return 0.0
+    share = min(bad / total, 1.0)
+    return share - sqrt(share * (1.0 - share) / total)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 PRIOR_FREEDOM = 8.0
 # An estimate below this is taken as chance.
 SMALLEST_FACTOR = 1.25
-# Of one pod's last tick at most so many outcomes are remembered; longer rows are summed in groups of neighbours.
+# Longer rows are summed in so many groups of neighbours: of one pod's last tick no more is remembered.
 MAX_REMEMBERED = 12
 # A burst of one tick must not slow down everything that comes after it.
 HALF_LIFE_TICKS = 60.0
@@ -72,7 +72,7 @@ class Dispersion:
         largest = max(self.estimate, self.floor)
         return largest if largest >= SMALLEST_FACTOR else 1.0
 
-    def plus(self, rows: Iterable[Sequence[int]]) -> "Dispersion":
+    def plus(self, rows: Iterable[Sequence[float]]) -> "Dispersion":
         """Add one tick.
 
         Predictable use is the caller's duty: what this tick tells may temper the next tick's evidence, never its own.
@@ -85,7 +85,7 @@ class Dispersion:
             return self
         if len(seen) > 1:
             return self._with(seen, ())
-        alone = _grouped(seen[0])
+        alone = grouped(seen[0])
         return self._with([self.last, alone], alone) if len(self.last) == len(alone) else replace(self, last=alone)
 
     def _with(self, rows: Sequence[Sequence[float]], last: tuple[float, ...]) -> "Dispersion":
@@ -103,7 +103,7 @@ class Dispersion:
             floor=self.floor,
         )
 
-    def learn(self, ticks: Sequence[Mapping[str, Sequence[int]]]) -> "Dispersion":
+    def learn(self, ticks: Sequence[Mapping[str, Sequence[float]]]) -> "Dispersion":
         """Return this with the largest estimate over blocks of 2, 4, 8 and 16 ticks of the past as its floor.
 
         Errors that stay on a pod for several ticks hardly show within a tick, but the sums over ticks scatter with
@@ -170,7 +170,8 @@ def _of_blocks(table: Floats, length: int) -> float:
     return float((statistic + prior) / (freedom + prior))
 
 
-def _grouped(row: Sequence[float]) -> tuple[float, ...]:
+def grouped(row: Sequence[float]) -> tuple[float, ...]:
+    """Return the counts of a row in at most ``MAX_REMEMBERED`` groups of neighbouring outcomes."""
     groups = min(len(row), MAX_REMEMBERED)
     sums = [0.0] * groups
     for index, count in enumerate(row):

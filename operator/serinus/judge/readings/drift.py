@@ -32,12 +32,11 @@ from serinus.judge.wire import as_remembered
 from serinus.rollout.types import Signal, SignalKind
 from serinus.stats import population_stability, reference
 from serinus.stats.counts import Counts
+from serinus.stats.dispersion import grouped
 from serinus.stats.population_stability import Stability
 from serinus.stats.two_samples import HALF_LIFE_TICKS, TwoSamples
 
 _DECAY = 0.5 ** (1.0 / HALF_LIFE_TICKS)
-_MOST_ROWS = 12
-"""Groups of buckets in which the scatter between pods is looked for."""
 
 
 def read(
@@ -159,16 +158,9 @@ def _compared(
     return _with_layout(after, layout)
 
 
-def _rows(layout: Layout, measurement: HistogramMeasurement) -> dict[str, list[int]]:
+def _rows(layout: Layout, measurement: HistogramMeasurement) -> dict[str, tuple[float, ...]]:
     """Return stable's pods, name to counts in few groups of neighbouring buckets."""
-    rows = {}
-    for pod, row in measurement.stable.items():
-        counts = buckets.sums(layout, measurement, [row])
-        groups = [0] * min(len(counts), _MOST_ROWS)
-        for place, count in enumerate(counts):
-            groups[place * len(groups) // len(counts)] += count
-        rows[pod] = groups
-    return rows
+    return {pod: grouped(buckets.sums(layout, measurement, [row])) for pod, row in measurement.stable.items()}
 
 
 def _runs(base: Sequence[float], ordered: bool) -> tuple[tuple[int, int], ...]:

@@ -6,7 +6,6 @@ half of the signal's share of the false rollback rate: it runs to twice the thre
 
 from collections.abc import Sequence
 from dataclasses import replace
-from math import sqrt
 
 from serinus import contract
 from serinus.judge import words
@@ -18,6 +17,7 @@ from serinus.judge.states import BoundState, RateState, Scatter, SignalState
 from serinus.judge.wire import as_remembered
 from serinus.rollout.types import Signal, SignalKind
 from serinus.stats import share_bound
+from serinus.stats.counts import lower_share
 from serinus.stats.risk_difference import HALF_LIFE_TICKS
 
 _DECAY = 0.5 ** (1.0 / HALF_LIFE_TICKS)
@@ -174,7 +174,7 @@ def _reading(
 
 
 def _charge_of_bound(signal: Signal, before: BoundState, bound: BoundState) -> Charge:
-    lower = max(_lower(bound.bad, bound.total), _lower(bound.recent_bad, bound.recent_total))
+    lower = max(lower_share(bound.bad, bound.total), lower_share(bound.recent_bad, bound.recent_total))
     return Charge(
         evidence=bound.capital.value,
         before=before.capital.value,
@@ -182,14 +182,6 @@ def _charge_of_bound(signal: Signal, before: BoundState, bound: BoundState) -> C
         practical=bound.total > 0 and lower >= (signal.slo or 0.0),
         reason=contract.REASON_SLO_MISSED,
     )
-
-
-def _lower(bad: float, total: float) -> float:
-    """Return the one-sigma lower estimate of a share."""
-    if total <= 0.0:
-        return 0.0
-    share = min(bad / total, 1.0)
-    return share - sqrt(share * (1.0 - share) / total)
 
 
 def _told(signal: Signal, course: Course, state: RateState, charges: list[Charge]) -> str:
