@@ -10,7 +10,9 @@ from serinus.rollout.template import PRE_STOP_SECONDS, Runtime, render_template,
 MLSERVER = Runtime(
     name="mlserver", port=8080, metrics_port=8082, metrics_path="/metrics", readiness_path="/v2/health/ready"
 )
-GENERIC = Runtime(name="generic", port=8080, metrics_port=None, metrics_path="/metrics", readiness_path=None)
+GENERIC = Runtime(
+    name="generic", port=8080, any_port=True, metrics_port=None, metrics_path="/metrics", readiness_path=None
+)
 
 
 def render(template: dict[str, Any], runtime: Runtime = GENERIC, **given: Any) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """Wire models of the specs that people write: ModelDeployment, RolloutPolicy, ClusterRolloutPolicy."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from serinus.api.analysis import Analysis, Rate
 from serinus.api.reserved import Dependencies, Hooks, Notifications, OnDrift, Variants
@@ -10,6 +10,13 @@ from serinus.api.rollout import Rollout, RolloutSettings
 from serinus.api.schema import written
 from serinus.api.serving import Model, Service, Template, Traffic
 from serinus.api.wire import Duration, Name, Percent, Wire
+from serinus.signals.presets import runtimes
+
+
+def _known_runtime(name: str) -> str:
+    if name not in runtimes():
+        raise ValueError(f"runtime must be one of {', '.join(runtimes())} (generic fits any HTTP server)")
+    return name
 
 
 class ModelDeploymentSpec(Wire):
@@ -17,7 +24,11 @@ class ModelDeploymentSpec(Wire):
 
     replicas: Annotated[int, Field(ge=0, le=2147483647, json_schema_extra={"format": "int32", **written(1)})] = 1
     """Size of the serving side; written through /scale by an autoscaler."""
-    runtime: Annotated[Literal["generic", "mlserver"], Field(json_schema_extra=written("generic"))] = "generic"
+    runtime: Annotated[
+        str,
+        AfterValidator(_known_runtime),
+        Field(json_schema_extra={"enum": list(runtimes()), **written("generic")}),
+    ] = "generic"
     """A preset: ports, probes, protocol, metric names."""
     model: Model | None = None
     """The model; an image alone is enough."""

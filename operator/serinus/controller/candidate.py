@@ -10,11 +10,11 @@ from typing import Any
 from serinus import contract
 from serinus.api.analysis import Analysis
 from serinus.api.desired import wanted_references
-from serinus.api.parse import make_desired, parse_model_deployment, revision_source, tracks_config
+from serinus.api.parse import make_desired, model_name, parse_model_deployment, revision_source, tracks_config
 from serinus.cluster.kinds import Manifest
 from serinus.cluster.protocol import ClusterApi
 from serinus.controller.children import Children
-from serinus.errors import Refused, Stall
+from serinus.errors import BrokenInvariant, Refused, Stall
 from serinus.rollout.plan import ServiceRole
 from serinus.rollout.resources import (
     StoredRevision,
@@ -106,15 +106,7 @@ def _render(
 ) -> StoredRevision:
     """Render a revision for the first and only time."""
     spec = body["spec"]
-    known = preset(spec.get("runtime", "generic"))
-    serving = known.serving
-    runtime = Runtime(
-        name=known.runtime,
-        port=serving.port,
-        metrics_port=known.metrics.port if known.metrics.port != serving.port else None,
-        metrics_path=known.metrics.path,
-        readiness_path=serving.readiness_path,
-    )
+    runtime = _runtime(spec.get("runtime", "generic"), model_name(body))
     target = desired.service.target_port
     template = render_template(
         spec["template"],
@@ -127,10 +119,26 @@ def _render(
     return StoredRevision(
         revision=desired.revision,
         full_hash=full_hash,
-        runtime=known.runtime,
+        runtime=runtime.name,
         template=template,
         port=serving_port(spec["template"], runtime, target),
         config_maps=tuple(sorted(config_maps)),
+    )
+
+
+def _runtime(name: str, model: str) -> Runtime:
+    """Return what the preset of a runtime says about serving pods; of a family, what its newest member says."""
+    known = preset(name).bound_to(model)
+    serving, metrics = known.serving, known.metrics
+    if serving is None or metrics is None:
+        raise BrokenInvariant(f"runtime {name}: its preset does not say where it serves")
+    return Runtime(
+        name=name,
+        port=serving.port,
+        any_port=serving.any_port,
+        metrics_port=metrics.port if metrics.port != serving.port else None,
+        metrics_path=metrics.path,
+        readiness_path=serving.readiness_path,
     )
 
 

@@ -274,7 +274,7 @@ def _why_no_series(side: Side, around: _Around) -> str:
     scope, preset, metric = around.scope, around.preset, around.metric
     deployment = scope.canary if side is Side.CANARY else scope.stable
     pods = f"the pods of {side} ({scope.namespace}/{deployment})"
-    where = f"port {preset.metrics.port}, path {preset.metrics.path}"
+    where = f"port {preset.metrics.port}, path {preset.metrics.path}" if preset.metrics else "where they show metrics"
     if not any(scope.side_of(target.pod) is side for target in around.targets.known):
         return (
             f"Prometheus knows no series {metric} of {pods} and does not scrape them: select them in its scrape "

@@ -21,19 +21,21 @@ class Runtime:
 
     name: str
     port: int
-    """Where requests go, if the user's container names no port."""
+    """Where requests go."""
     metrics_port: int | None
     """None: metrics are on the serving port."""
     metrics_path: str
     readiness_path: str | None
     """None: an open port counts as ready."""
+    any_port: bool = False
+    """True: the first port of the user's container comes before ``port``."""
 
 
 def serving_port(template: Mapping[str, Any], runtime: Runtime, target_port: int | str | None) -> int | str:
-    """Return the port that requests go to: the user's target port, else the first port, else the preset's."""
+    """Return the port that requests go to: the user's target port, the first port where any will do, the preset's."""
     if target_port is not None:
         return target_port
-    if runtime.name == "generic":
+    if runtime.any_port:
         for port in template["spec"]["containers"][0].get("ports") or ():
             return int(port["containerPort"])
     return runtime.port

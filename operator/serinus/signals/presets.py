@@ -1,156 +1,106 @@
-"""Read what is known about a model server: ports, probes, and the counters it exports.
+"""Read the presets: the files of a folder, one per server and range of versions.
 
-A preset is a TOML file in ``presets/``; a new server is a new file and no code. Must not know pods or Prometheus.
+A new server is a new file and no code. Must not know pods or Prometheus.
 """
 
 import json
 import re
 import tomllib
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from typing import ClassVar, Literal
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from serinus.errors import BrokenInvariant, InvalidSpec
-from serinus.signals.selectors import Matcher, Operator, Selector
+from serinus.signals import placeholders
+from serinus.signals.placeholders import placeholders_of
+from serinus.signals.preset import Counters, Distribution, Histogram, Preset, Probes, Serving
+from serinus.signals.selectors import Selector
 
-_MODEL = "$model"
-_STRICT = ConfigDict(extra="forbid", strict=True)
+__all__ = [
+    "Counters",
+    "Distribution",
+    "Histogram",
+    "Preset",
+    "Probes",
+    "Serving",
+    "all_presets",
+    "family",
+    "parse_preset",
+    "preset",
+    "read_folder",
+    "runtimes",
+    "sources",
+]
+
+_SUFFIX = ".toml"
 _METRIC_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recognised:
-    """How a server of this kind is recognised."""
-
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
-    metric: str
-    """A metric that only this kind exports."""
-    images: tuple[str, ...] = ()
-    """Repositories of well-known images."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Serving:
-    """Where requests go."""
-
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
-    protocol: Literal["http", "v2"]
-    port: int
-    readiness_path: str | None = None
-    """HTTP path of the readiness probe; None: the user's template has to bring its own."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Metrics:
-    """Where Prometheus scrapes."""
-
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
-    port: int
-    path: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Probes:
-    """Requests that are no user's and are left out of every counter."""
-
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
-    labels: tuple[str, ...]
-    """Labels under which servers name the path."""
-    pattern: str
-    """RE2 pattern for a whole path."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counters:
-    """Two counters; each is the union of alternatives, of which a series meets at most one."""
-
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
-    total: tuple[Selector, ...]
-    bad: tuple[Selector, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Histogram:
-    """A classic histogram of durations."""
-
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
-    buckets: tuple[Selector, ...]
-    seconds_per_unit: float
-    edges: tuple[float, ...] = ()
-    """Finite upper bounds of the buckets, in the metric's unit, ascending; empty when they depend on the server."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preset:
-    """All that is known about one kind of model server."""
-
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
-    schema: Literal[1]
-    runtime: str
-    summary: str
-    tested: str
-    """Versions that the metric names were seen with."""
-    source: str
-    """Where the names come from."""
-    recognised: Recognised
-    serving: Serving
-    metrics: Metrics
-    errors: Counters
-    client_errors: Counters | None = None
-    latency: Histogram | None = None
-    probes: Probes | None = None
-    cannot: tuple[str, ...] = ()
-    """What these metrics do not show, a sentence each."""
-
-    def bound_to(self, model: str) -> "Preset":
-        """Return the preset for one model: ``$model`` filled in, probes left out."""
-
-        def bind(selectors: tuple[Selector, ...]) -> tuple[Selector, ...]:
-            return tuple(self._bind(selector, model) for selector in selectors)
-
-        def bind_counters(counters: Counters) -> Counters:
-            return Counters(total=bind(counters.total), bad=bind(counters.bad))
-
-        return replace(
-            self,
-            errors=bind_counters(self.errors),
-            client_errors=self.client_errors and bind_counters(self.client_errors),
-            latency=self.latency and replace(self.latency, buckets=bind(self.latency.buckets)),
-        )
-
-    def _bind(self, selector: Selector, model: str) -> Selector:
-        filled = tuple(replace(each, value=model) if each.value == _MODEL else each for each in selector.matchers)
-        probes = self.probes or Probes(labels=(), pattern="")
-        no_probes = (
-            Matcher(label=label, operator=Operator.MATCHES_NOT, value=probes.pattern) for label in probes.labels
-        )
-        return Selector(metric=selector.metric, matchers=(*filled, *no_probes))
-
-
 def runtimes() -> tuple[str, ...]:
-    """Return the names of all presets, sorted."""
-    return tuple(sorted(each.name.removesuffix(".toml") for each in _folder().iterdir() if each.name.endswith(".toml")))
+    """Return the names that ``spec.runtime`` may have, sorted: families, and the members of those that have several."""
+    return _names(each for each in all_presets().values() if each.kind == "server")
+
+
+def sources() -> tuple[str, ...]:
+    """Return the names that a signal's ``source`` may have, sorted: views on traffic from outside the server."""
+    return _names(each for each in all_presets().values() if each.kind == "outside")
+
+
+def preset(name: str) -> Preset:
+    """Return a preset by its own name or its family's; of a family, the newest member.
+
+    Raises:
+        InvalidSpec: no such preset; the message names the known runtimes.
+    """
+    members = family(name)
+    if not members:
+        known = ", ".join(runtimes())
+        raise InvalidSpec(f"runtime {name!r} is not known: use one of {known} (generic fits any HTTP server)")
+    return members[0]
+
+
+def family(name: str, known: Mapping[str, Preset] | None = None) -> tuple[Preset, ...]:
+    """Return the preset of a name, or the members of the family of that name, the newest first; empty if unknown."""
+    presets = all_presets() if known is None else known
+    if name in presets:
+        return (presets[name],)
+    members = [each for each in presets.values() if each.family == name]
+    return tuple(sorted(members, key=lambda each: -each.newer))
 
 
 @cache
-def preset(runtime: str) -> Preset:
-    """Return the preset of a runtime.
+def all_presets() -> Mapping[str, Preset]:
+    """Return all presets that come with the operator, by their own name."""
+    return read_folder(files("serinus.signals").joinpath("presets"))
+
+
+def read_folder(folder: Traversable) -> Mapping[str, Preset]:
+    """Read the presets of a folder, by their own name, sorted.
 
     Raises:
-        InvalidSpec: no such runtime; the message names the known ones.
+        BrokenInvariant: a file is wrong, or a name means both a preset and a family.
     """
-    if runtime not in runtimes():
-        known = ", ".join(runtimes())
-        raise InvalidSpec(f"runtime {runtime!r} is not known: use one of {known} (generic fits any HTTP server)")
-    return parse_preset(runtime, _folder().joinpath(f"{runtime}.toml").read_text(encoding="utf-8"))
+    texts = {
+        each.name.removesuffix(_SUFFIX): each.read_text(encoding="utf-8")
+        for each in folder.iterdir()
+        if each.name.endswith(_SUFFIX)
+    }
+    found = {name: parse_preset(name, texts[name]) for name in sorted(texts)}
+    ages: set[tuple[str, int]] = set()
+    for name, each in found.items():
+        if each.family in found:
+            raise BrokenInvariant(f"preset {name}: its family {each.family} is the name of a preset")
+        if each.family and (each.family, each.newer) in ages:
+            raise BrokenInvariant(f"preset {name}: another member of its family has the same newer")
+        ages.add((each.family, each.newer))
+    return found
 
 
-def parse_preset(runtime: str, text: str) -> Preset:
+def parse_preset(name: str, text: str) -> Preset:
     """Parse a preset's TOML strictly: an unknown key, schema, placeholder or a wrong type is refused.
 
     Raises:
@@ -160,32 +110,50 @@ def parse_preset(runtime: str, text: str) -> Preset:
         # Through JSON, because only there a strict check takes an array for a tuple and a text for an enum.
         parsed = TypeAdapter(Preset).validate_json(json.dumps(tomllib.loads(text)))
     except (tomllib.TOMLDecodeError, ValidationError, TypeError) as error:
-        raise BrokenInvariant(f"preset {runtime}: {error}") from error
-    if parsed.runtime != runtime:
-        raise BrokenInvariant(f"preset {runtime}: calls itself {parsed.runtime}")
-    for selector in _all_selectors(parsed):
-        _check(runtime, selector)
-    if parsed.latency and list(parsed.latency.edges) != sorted(set(parsed.latency.edges)):
-        raise BrokenInvariant(f"preset {runtime}: latency.edges do not ascend")
+        raise BrokenInvariant(f"preset {name}: {error}") from error
+    if parsed.runtime != name:
+        raise BrokenInvariant(f"preset {name}: calls itself {parsed.runtime}")
+    for fault in (*_faults(parsed), *(fault for each in parsed.selectors() for fault in _faults_of(each))):
+        raise BrokenInvariant(f"preset {name}: {fault}")
     return parsed
 
 
-def _all_selectors(parsed: Preset) -> tuple[Selector, ...]:
-    pairs = [each for each in (parsed.errors, parsed.client_errors) if each]
-    buckets = parsed.latency.buckets if parsed.latency else ()
-    return (*(selector for pair in pairs for selector in (*pair.total, *pair.bad)), *buckets)
+def _names(presets: Iterable[Preset]) -> tuple[str, ...]:
+    return tuple(sorted({name for each in presets for name in (each.runtime, each.family_name)}))
 
 
-def _check(runtime: str, selector: Selector) -> None:
+def _faults(parsed: Preset) -> Iterable[str]:
+    """Yield what is wrong with a preset as a whole."""
+    for kind in ("errors", "client_errors", "latency"):
+        given, why_not = getattr(parsed, kind) is not None, bool(getattr(parsed.absent, kind))
+        if given and why_not:
+            yield f"{kind} is given and said to be absent"
+        if not given and not why_not and parsed.kind != "data":
+            yield f"{kind} is neither given nor is absent.{kind} said why"
+    for pair in (parsed.errors, parsed.client_errors, parsed.implausible, parsed.accuracy):
+        if pair and bool(pair.bad) == bool(pair.good):
+            yield "of bad and good, exactly one has to be given"
+        if pair and not pair.total:
+            yield "total is empty"
+    for each in (*parsed.predictions, *parsed.features):
+        if (each.buckets is None) == (each.categories is None) or (each.categories is None) != (each.label is None):
+            yield "a distribution has either buckets, or categories and a label"
+    if parsed.latency and list(parsed.latency.edges) != sorted(set(parsed.latency.edges)):
+        yield "latency.edges do not ascend"
+    if not parsed.recognised.metrics or not all(map(_METRIC_NAME.fullmatch, parsed.recognised.metrics)):
+        yield "recognised.metrics has to name metrics"
+    if (parsed.kind == "server") != (parsed.serving is not None):
+        yield "a server says where it serves, and nothing else does"
+    if (parsed.kind == "outside") != (parsed.separates is not None):
+        yield "a view from outside says by what it separates two sides, and nothing else does"
+
+
+def _faults_of(selector: Selector) -> Iterable[str]:
+    """Yield what is wrong with a selector."""
     names_fit = _METRIC_NAME.fullmatch(selector.metric) and all(
         _LABEL_NAME.fullmatch(each.label) for each in selector.matchers
     )
     if not names_fit:
-        raise BrokenInvariant(f"preset {runtime}: {selector} has a name that PromQL does not know")
-    for each in selector.matchers:
-        if "$" in each.value and (each.value != _MODEL or each.operator is not Operator.EQUAL):
-            raise BrokenInvariant(f"preset {runtime}: {each}: the only placeholder is {_MODEL}, compared with =")
-
-
-def _folder() -> Traversable:
-    return files("serinus.signals").joinpath("presets")
+        yield f"{selector} has a name that PromQL does not know"
+    if unknown := placeholders_of(selector) - placeholders.ALL:
+        yield f"{selector} has the unknown placeholder {min(unknown)}: known are {', '.join(sorted(placeholders.ALL))}"
