@@ -199,6 +199,13 @@ def count(block: Block, readings: Readings, counted: frozenset[Target], walks: W
     return Counted(by_pod={pod: n for pod, n in by_pod.items() if pod not in left_out}, left_out=left_out)
 
 
+def added(parts: Sequence[Counted]) -> Counted:
+    """Add counters of disjoint sets of cases; a pod that one of them left out is left out."""
+    left_out = {pod: why for each in reversed(parts) for pod, why in each.left_out.items()}
+    pods = {pod for each in parts for pod in each.by_pod} - left_out.keys()
+    return Counted(by_pod={pod: sum(each.by_pod.get(pod, 0) for each in parts) for pod in pods}, left_out=left_out)
+
+
 def pair(total: Counted, bad: Counted) -> Rates:
     """Join a counter of all requests and one of the bad ones. A pod without bad ones has none."""
     by_pod: dict[str, tuple[int, int]] = {}
@@ -213,8 +220,20 @@ def pair(total: Counted, bad: Counted) -> Rates:
     return Rates(by_pod=by_pod, left_out=left_out)
 
 
+def failures(total: Counted, good: Counted) -> Rates:
+    """Join a counter of all requests and one of those that went well; a pod without such ones has none.
+
+    A request that is being answered at the end of a block has begun and has not gone well yet: it counts as bad in
+    this block, and as one good request too many, which is left aside, in the next.
+    """
+    left_out = {**good.left_out, **total.left_out}
+    left_out |= dict.fromkeys(good.by_pod.keys() - total.by_pod.keys() - left_out.keys(), WITHOUT_TOTAL)
+    by_pod = {pod: (n, max(0, n - good.by_pod.get(pod, 0))) for pod, n in total.by_pod.items() if pod not in left_out}
+    return Rates(by_pod=by_pod, left_out=left_out)
+
+
 def complement(total: Counted, good: Counted) -> Rates:
-    """Join a counter of all requests and one of the good ones, as a histogram has it."""
+    """Join the buckets of a histogram for all requests and for the good ones, which every pod has both."""
     bad = {pod: n - good.by_pod[pod] for pod, n in total.by_pod.items() if pod in good.by_pod}
     negative = {pod: BAD_ABOVE_TOTAL for pod, n in bad.items() if n < 0}
     missing = dict.fromkeys(total.by_pod.keys() ^ good.by_pod.keys(), WITHOUT_TOTAL)

@@ -22,7 +22,7 @@ class Buckets:
     """The buckets that the histograms of all pods have."""
 
     edges: tuple[float, ...]
-    """Finite upper edges, ascending, in the metric's unit; empty when too few are shared."""
+    """Finite upper edges, ascending; empty when too few are shared."""
     labels: tuple[tuple[str, ...], ...]
     """Per edge, and last for the bucket of all: all ways in which the servers write it."""
 
@@ -48,6 +48,21 @@ def edges_by_pod(samples: Sequence[Sample]) -> Mapping[str, frozenset[str]]:
         if _number(label) is not None:
             found.setdefault(sample.labels.get(POD_LABEL, ""), set()).add(label)
     return {pod: frozenset(labels) for pod, labels in found.items()}
+
+
+def in_unit(by_pod: Mapping[str, frozenset[str]], factor: float) -> Mapping[str, frozenset[str]]:
+    """Return the ``le`` labels as they would be written in another unit: each number times a factor."""
+    if factor == 1.0:
+        return by_pod
+    return {
+        pod: frozenset(f"{number * factor:.12g}" for label in labels if (number := _number(label)) is not None)
+        for pod, labels in by_pod.items()
+    }
+
+
+def written(by_pod: Mapping[str, frozenset[str]], factor: float, edge: float) -> tuple[str, ...]:
+    """Return all ways in which some pods write an edge, which is given in the other unit of ``in_unit``."""
+    return tuple(sorted(label for label, n in _numbers(by_pod).items() if _same(n * factor, edge)))
 
 
 def choose_edge(by_pod: Mapping[str, frozenset[str]], bound_seconds: float, seconds_per_unit: float) -> Edge:

@@ -99,6 +99,8 @@ class Histogram:
     seconds_per_unit: float
     edges: tuple[float, ...] = ()
     """Finite upper bounds of the buckets, in the metric's unit, ascending; empty when they depend on the server."""
+    configurable: bool = False
+    """Whether the edges are defaults that the server's settings can change."""
 
     @property
     def largest_seconds(self) -> float | None:

@@ -10,14 +10,17 @@ from datetime import timedelta
 
 from serinus.errors import InvalidSpec
 from serinus.signals.grid import LOOK_BACK
+from serinus.signals.placeholders import NAMESPACE, filled, tells_sides_apart
 from serinus.signals.samples import BUCKET_LABEL, NAME_LABEL, POD_LABEL, PROCESS_START, UP
 from serinus.signals.scope import Scope, Side
 from serinus.signals.selectors import Matcher, Selector, one_of, parse_selector
 
 __all__ = [
     "buckets_at",
+    "by_metric",
     "check_query",
     "edges_of",
+    "exported",
     "newest",
     "of_pods",
     "parse_selector",
@@ -40,14 +43,41 @@ _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 60
 _PLACEHOLDER = re.compile(r"\$selector(?![A-Za-z0-9_])")
 
 
-def of_pods(selectors: Iterable[Selector], scope: Scope) -> tuple[Selector, ...]:
-    """Return the selectors narrowed to the pods of both sides."""
-    ours = scope.matchers(*Side)
-    return tuple(each.narrowed(*ours) for each in selectors)
+def of_pods(selectors: Iterable[Selector], scope: Scope, side: Side | None = None) -> tuple[Selector, ...]:
+    """Return the selectors narrowed to the pods of one side, or of both for None.
+
+    A selector that tells by its labels whose series they are is filled in for the side, and the pods of both sides may
+    export them.
+    """
+    return tuple(_of_pods(each, scope, side) for each in selectors)
+
+
+def _of_pods(selector: Selector, scope: Scope, side: Side | None) -> Selector:
+    if side is None:
+        return filled(selector, {NAMESPACE: scope.namespace}).narrowed(*scope.matchers(*Side))
+    pods = tuple(Side) if tells_sides_apart(selector) else (side,)
+    return filled(selector, scope.names(side)).narrowed(*scope.matchers(*pods))
+
+
+def by_metric(selectors: Iterable[Selector]) -> tuple[tuple[Selector, ...], ...]:
+    """Return the selectors grouped by metric, each group to be asked by itself.
+
+    ``or`` takes series of two metrics with the same labels for one, and drops the second.
+    """
+    groups: dict[str, list[Selector]] = {}
+    for each in selectors:
+        groups.setdefault(each.metric, []).append(each)
+    return tuple(map(tuple, groups.values()))
+
+
+def exported(names: Iterable[str], scope: Scope) -> str:
+    """Return a query for which of some metrics each pod of both sides exports, one series per pod and metric."""
+    matchers = ",".join(map(str, (one_of(NAME_LABEL, sorted(names)), *scope.matchers(*Side))))
+    return f"count by ({POD_LABEL}, {NAME_LABEL}) (last_over_time({{{matchers}}}[{_range(LOOK_BACK)}]))"
 
 
 def newest(selectors: Iterable[Selector]) -> str:
-    """Return a query for the newest value of each series of a counter, at most ``LOOK_BACK`` old."""
+    """Return a query for the newest value of each series of one metric, at most ``LOOK_BACK`` old."""
     return _union(f"last_over_time({each}[{_range(LOOK_BACK)}])" for each in selectors)
 
 
@@ -59,7 +89,7 @@ def resets(selectors: Iterable[Selector], block: timedelta) -> str:
     to subtract.
 
     Args:
-        selectors: the alternatives of one counter.
+        selectors: the alternatives of one metric.
         block: length of the block.
     """
     chosen = tuple(selectors)
@@ -147,7 +177,7 @@ def past(selectors: Iterable[Selector], pods: Iterable[str], length: timedelta, 
     """Return a query for the newest values of some pods' counter at each multiple of a step in the past.
 
     Args:
-        selectors: the alternatives of one counter.
+        selectors: the alternatives of one metric.
         pods: their names.
         length: how far back.
         step: distance of two instants; they lie on its multiples since the epoch, whatever the query's own time.

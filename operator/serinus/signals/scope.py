@@ -4,16 +4,21 @@ Knows how Kubernetes names the pods of a Deployment. Must not know metrics.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Generic, TypeVar
 
+from serinus.signals.placeholders import NAMESPACE, REVISION, WORKLOAD
 from serinus.signals.samples import NAMESPACE_LABEL, POD_LABEL
 from serinus.signals.selectors import Matcher, equals, literal, matches
 
 _GENERATED_BASE_LENGTH = 58  # Kubernetes cuts generateName here before it appends five random characters
 _HASH_LENGTH = 10  # of a ReplicaSet: at most the digits of a 32-bit number
+
+T = TypeVar("T")
+U = TypeVar("U")
 
 
 class Side(StrEnum):
@@ -21,6 +26,27 @@ class Side(StrEnum):
 
     CANARY = "canary"
     STABLE = "stable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BySide(Generic[T]):
+    """One thing for each side."""
+
+    canary: T
+    stable: T
+
+    def of(self, side: Side) -> T:
+        """Return that of one side."""
+        return self.canary if side is Side.CANARY else self.stable
+
+    def mapped(self, change: Callable[[T], U]) -> "BySide[U]":
+        """Return what becomes of each."""
+        return BySide(canary=change(self.canary), stable=change(self.stable))
+
+
+def alike(both: T) -> BySide[T]:
+    """Return the same for both sides."""
+    return BySide(canary=both, stable=both)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +74,11 @@ class Scope:
         """Return the conditions that select the pods of one or both sides."""
         patterns = [pod_pattern(self._child(side)) for side in sides]
         return equals(NAMESPACE_LABEL, self.namespace), matches(POD_LABEL, "|".join(patterns))
+
+    def names(self, side: Side) -> Mapping[str, str]:
+        """Return what the placeholders of a side stand for; the revision is what a Deployment's name ends with."""
+        child = self._child(side)
+        return {REVISION: child.rpartition("-")[2], WORKLOAD: child, NAMESPACE: self.namespace}
 
     def _child(self, side: Side) -> str:
         return self.canary if side is Side.CANARY else self.stable
