@@ -45,6 +45,13 @@ ANNOTATION_HASH = "serinus.dev/revision-hash"
 ANNOTATION_APPLIED = "serinus.dev/applied"
 # On every pod and the objects behind it: the runtime preset it was rendered with.
 ANNOTATION_RUNTIME = "serinus.dev/runtime"
+# On the Job that looks a model's URI up: the how manieth in a row it is, and why the one before it failed.
+ANNOTATION_LOOKUP_TRIES = "serinus.dev/lookup-tries"
+ANNOTATION_LOOKUP_FAILURE = "serinus.dev/last-failure"
+# On its pods, which carry no other label of ours: the Services select by those.
+LABEL_LOOKUP = "serinus.dev/lookup"
+# Environment variable of the serving container that holds the revision's name.
+VARIABLE_REVISION = "SERINUS_REVISION"
 
 FINALIZER_ROUTE = "serinus.dev/route"
 
@@ -71,6 +78,7 @@ PHASE_STALLED = "Stalled"
 REASON_INITIALIZING = "Initializing"  # the first revision is not up yet
 REASON_STABLE = "Stable"  # what the spec asks for serves, nothing to do
 REASON_PROGRESSING = "Progressing"  # a canary is under way
+REASON_RESOLVING_MODEL = "ResolvingModel"  # what stands behind model.uri is being looked up
 REASON_WAITING_FOR_PODS = "WaitingForPods"  # a step's canary pods are not ready yet
 REASON_ANALYSING = "Analysing"  # the canary has its weight, evidence is gathered
 REASON_WAITING_FOR_APPROVAL = "WaitingForApproval"
@@ -108,6 +116,7 @@ REASON_OOM_KILLED = "OOMKilled"
 REASON_UNSCHEDULABLE = "Unschedulable"
 REASON_PODS_REFUSED = "PodsRefused"  # quota or admission refuses the pods
 REASON_PROGRESS_DEADLINE = "ProgressDeadlineExceeded"
+REASON_MODEL_FETCH_FAILED = "ModelFetchFailed"  # the model's files cannot be brought into the pod
 
 # Configuration that a person has to mend: Stalled.
 REASON_INVALID_SPEC = "InvalidSpec"
@@ -116,6 +125,8 @@ REASON_TEMPLATE_REFUSED = "TemplateRefused"
 REASON_NAME_TAKEN = "NameTaken"
 REASON_CONFIG_MAP_MISSING = "ConfigMapMissing"
 REASON_STATUS_UNREADABLE = "StatusUnreadable"
+REASON_MODEL_UNRESOLVED = "ModelUnresolved"  # what stands behind model.uri cannot be found out
+REASON_FETCH_IMAGE_MISSING = "FetchImageMissing"
 REASON_REVISION_MISSING = "RevisionMissing"  # the ControllerRevision of a revision in use is gone
 
 # Measurements.

@@ -19,6 +19,8 @@
     └── BrokenInvariant       our own bug: loud
 """
 
+from datetime import timedelta
+
 from serinus import contract
 
 
@@ -29,10 +31,12 @@ class SerinusError(Exception):
 class Stall(SerinusError):
     """Something that a person has to mend; becomes the condition ``Stalled`` with this reason and message."""
 
-    def __init__(self, reason: str, message: str) -> None:
+    def __init__(self, reason: str, message: str, *, again: timedelta | None = None) -> None:
         super().__init__(f"{reason}: {message}")
         self.reason = reason
         self.message = message
+        self.again = again
+        """When to look again at the latest; None: as always."""
 
 
 class InvalidSpec(Stall):

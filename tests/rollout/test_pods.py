@@ -108,3 +108,60 @@ def test_when_a_pod_became_ready(written: str | None, changed: datetime | None) 
     seen = parse_pod(make_pod(conditions=[ready]), NOW)
     assert seen is not None
     assert (seen.ready, seen.changed) == (True, changed)
+
+
+FETCH = {"name": "serinus-fetch", "image": "serinus:1"}
+GONE = '{"schema":1,"reason":"NotFound","message":"s3://models/fraud/7 has no object"}'
+DOWN = '{"schema":1,"reason":"Unreachable","message":"no answer from store:9000"}'
+
+
+def failed_fetch(code: int, message: str, restarts: int = 0, **state: Any) -> dict[str, Any]:
+    ended = {"terminated": {"exitCode": code, "reason": "Error" if code else "Completed", "message": message}}
+    status = {
+        **FETCH,
+        "restartCount": restarts,
+        **({"state": state, "lastState": ended} if state else {"state": ended}),
+    }
+    return make_pod(phase="Pending", initContainerStatuses=[status])
+
+
+@pytest.mark.parametrize(
+    ("pod", "cause"),
+    [
+        (failed_fetch(0, ""), None),
+        (failed_fetch(2, GONE), "NotFound: s3://models/fraud/7 has no object"),
+        (failed_fetch(2, GONE, 1, running={}), "NotFound: s3://models/fraud/7 has no object"),
+        (failed_fetch(1, DOWN), None),
+        (failed_fetch(1, DOWN, 1, waiting={"reason": "CrashLoopBackOff"}), None),
+        (failed_fetch(1, DOWN, 2, running={}), None),
+        (failed_fetch(1, DOWN, 2, waiting={"reason": "CrashLoopBackOff"}), "Unreachable: no answer from store:9000"),
+        (failed_fetch(1, DOWN, 3, running={}), "Unreachable: no answer from store:9000"),
+        (
+            failed_fetch(127, "line\npython3: No module named serinus\n"),
+            "exit code 127: python3: No module named serinus",
+        ),
+        (failed_fetch(2, ""), "exit code 2: it left no message"),
+        (failed_fetch(2, '["no", "object"]'), 'exit code 2: ["no", "object"]'),
+    ],
+)
+def test_a_fetch_that_failed_is_a_fact_once_asking_again_is_no_use(pod: dict[str, Any], cause: str | None) -> None:
+    seen = parse_pod(pod, NOW)
+    assert seen is not None
+    if cause is None:
+        assert seen.fact is None
+    else:
+        assert seen.fact is not None
+        assert seen.fact.reason == contract.REASON_MODEL_FETCH_FAILED
+        assert cause in seen.fact.message
+
+
+def test_a_missing_secret_of_the_fetch_is_a_fact_and_that_of_a_server_waits_for_the_deadline() -> None:
+    waiting = {"waiting": {"reason": "CreateContainerConfigError", "message": 'secret "store" not found'}}
+    seen = parse_pod(make_pod(initContainerStatuses=[{**FETCH, "restartCount": 0, "state": waiting}]), NOW)
+    assert seen is not None
+    assert seen.fact is not None
+    assert "CredentialsMissing" in seen.fact.message
+    assert 'secret "store" not found' in seen.fact.message
+    seen = parse_pod(make_pod(container={"state": waiting}), NOW)
+    assert seen is not None
+    assert seen.fact is None

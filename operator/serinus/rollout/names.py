@@ -1,5 +1,7 @@
 """Derive the names of children. Deterministic, so that doubling a write is a no-op."""
 
+from serinus import contract
+
 
 def child_name(name: str, revision: str) -> str:
     """Return the name of a revision's Deployment and ControllerRevision."""
@@ -14,6 +16,11 @@ def report_name(name: str, revision: str, attempt: int) -> str:
 def config_map_copy_name(config_map: str, revision: str) -> str:
     """Return the name of the copy of a tracked ConfigMap that belongs to a revision."""
     return f"{config_map}-{revision}"
+
+
+def lookup_name(name: str, revision: str) -> str:
+    """Return the name of the Job that looks up a revision's model; a Job's name has at most 63 characters."""
+    return f"{name}-{revision[: contract.REVISION_LENGTH]}-lookup"
 
 
 def stable_service_name(service: str) -> str:

@@ -5,10 +5,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from serinus import contract
+from serinus.rollout.artifact import RETRY_HELPS, why_failed
+from serinus.rollout.fetching import CONTAINER as FETCH_CONTAINER
 from serinus.rollout.types import Fact, PodSeen
 
 UNSCHEDULABLE_GRACE = timedelta(seconds=15)
 """A pod is unschedulable for a moment whenever another one is still leaving its place."""
+
+FETCH_TRIES = 3
+"""A store that does not answer is asked so often by one pod before that counts as a failure of the revision."""
 
 _PULL_FAILURES = frozenset({"ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"})
 # ErrImagePull is the first failure of a pull; ImagePullBackOff says that it failed again or for good within seconds.
@@ -66,6 +71,8 @@ def _container_fact(pod: str, container: Mapping[str, Any]) -> Fact | None:
             message=f"image {image} of container {name} in pod {pod} cannot be pulled: {answer}",
         )
     ended = state.get("terminated") or (container.get("lastState") or {}).get("terminated") or {}
+    if name == FETCH_CONTAINER:
+        return _fetch_fact(pod, container, waiting, ended)
     if ended.get("reason") == "OOMKilled":
         return Fact(
             reason=contract.REASON_OOM_KILLED,
@@ -79,6 +86,30 @@ def _container_fact(pod: str, container: Mapping[str, Any]) -> Fact | None:
             f" {ended.get('exitCode', 'unknown')}, last log line: {_last_line(ended.get('message'))}",
         )
     return None
+
+
+def _fetch_fact(
+    pod: str, container: Mapping[str, Any], waiting: Mapping[str, Any], ended: Mapping[str, Any]
+) -> Fact | None:
+    """Return why a model's files do not come, None while they may still."""
+    if waiting.get("reason") == "CreateContainerConfigError":
+        why = f"CredentialsMissing: {_shorten(waiting.get('message') or 'no reason given')}; create it, or mend"
+        return Fact(
+            reason=contract.REASON_MODEL_FETCH_FAILED,
+            message=f"the model cannot be fetched in pod {pod}: {why} model.secretRef",
+        )
+    code = ended.get("exitCode")
+    if not code or ended.get("reason") == "Completed":
+        return None
+    restarts = int(container.get("restartCount") or 0)
+    tries = restarts if "running" in (container.get("state") or {}) else restarts + 1
+    if code == RETRY_HELPS and tries < FETCH_TRIES:
+        return None
+    why = "it needed more memory than its limit" if ended.get("reason") == "OOMKilled" else ""
+    return Fact(
+        reason=contract.REASON_MODEL_FETCH_FAILED,
+        message=f"the model cannot be fetched in pod {pod}: {why or why_failed(ended.get('message'), code)}",
+    )
 
 
 def _container_statuses(status: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from serinus import contract
 from serinus.rollout import names
+from serinus.rollout.fetching import Delivery, deliver
 
 PRE_STOP_SECONDS = 5
 """Long enough for every kube-proxy to drop the endpoint, so that no new connection meets a closed port."""
@@ -49,8 +50,9 @@ def render_template(
     runtime: Runtime,
     target_port: int | str | None = None,
     config_maps: Mapping[str, object] = {},
+    delivery: Delivery | None = None,
 ) -> dict[str, Any]:
-    """Return the pod template of a revision: labels, scrape annotations, probe, graceful end, copies of ConfigMaps.
+    """Return the pod template of a revision: labels, scrape annotations, probe, graceful end, ConfigMaps, model.
 
     Args:
         template: The user's PodTemplateSpec.
@@ -59,6 +61,11 @@ def render_template(
         runtime: The preset's view of serving pods.
         target_port: ``service.targetPort`` as written.
         config_maps: Tracked ConfigMaps; references to them are turned to the revision's copies.
+        delivery: The model's artifact; None: image and template bring the model.
+
+    Raises:
+        InvalidSpec: The template has a volume where the model is to be that outlives its pods.
+        Stall: Something is to be fetched, and no image for that is set.
     """
     rendered: dict[str, Any] = deepcopy(dict(template))
     metadata = rendered.setdefault("metadata", {})
@@ -70,6 +77,9 @@ def render_template(
     metadata["annotations"] = {**annotations, contract.ANNOTATION_RUNTIME: runtime.name}
     pod = rendered["spec"]
     _fill_serving_container(pod["containers"][0], runtime, port)
+    _tell_revision(pod["containers"][0])
+    if delivery is not None:
+        deliver(pod, delivery)
     for container in (*pod["containers"], *(pod.get("initContainers") or ())):
         # The last log lines of a crash then stand in the pod's status, where we may read them without pods/log.
         container.setdefault("terminationMessagePolicy", "FallbackToLogsOnError")
@@ -126,6 +136,16 @@ def _scrape_annotations(template: Mapping[str, Any], runtime: Runtime, port: int
         "prometheus.io/port": str(number),
         "prometheus.io/path": runtime.metrics_path,
     }
+
+
+def _tell_revision(container: dict[str, Any]) -> None:
+    """Tell the server its own revision, so that an outcome that arrives later can name who predicted."""
+    variables = list(container.get("env") or ())
+    if any(each.get("name") == contract.VARIABLE_REVISION for each in variables):
+        return
+    path = f"metadata.labels['{contract.LABEL_REVISION}']"
+    source = {"fieldRef": {"fieldPath": path}}
+    container["env"] = [*variables, {"name": contract.VARIABLE_REVISION, "valueFrom": source}]
 
 
 def _config_map_references(pod: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
