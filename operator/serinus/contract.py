@@ -45,13 +45,16 @@ ANNOTATION_HASH = "serinus.dev/revision-hash"
 ANNOTATION_APPLIED = "serinus.dev/applied"
 # On every pod and the objects behind it: the runtime preset it was rendered with.
 ANNOTATION_RUNTIME = "serinus.dev/runtime"
-# On the Job that looks a model's URI up: the how manieth in a row it is, and why the one before it failed.
+# On the Job that looks a model's URI up: its number in a row of tries, and why the one before it failed.
 ANNOTATION_LOOKUP_TRIES = "serinus.dev/lookup-tries"
 ANNOTATION_LOOKUP_FAILURE = "serinus.dev/last-failure"
 # On its pods, which carry no other label of ours: the Services select by those.
 LABEL_LOOKUP = "serinus.dev/lookup"
 # Environment variable of the serving container that holds the revision's name.
 VARIABLE_REVISION = "SERINUS_REVISION"
+
+# On every request of a gate: <revision>/<attempt>. Who counts requests leaves these out.
+HEADER_GATE = "X-Serinus-Gate"
 
 FINALIZER_ROUTE = "serinus.dev/route"
 
@@ -109,6 +112,13 @@ REASON_COMPARISON_WORSE = "ComparisonWorse"
 REASON_SLO_MISSED = "SLOMissed"  # the canary's own share of bad requests is above the signal's slo
 REASON_WORLD_CHANGED = "WorldChanged"  # canary and stable both moved away from the training reference
 
+# Gates before the first percent of traffic.
+REASON_SMOKE_FAILED = "SmokeFailed"  # a canary pod answered a request of the gate otherwise than expected
+REASON_CONTRACT_BROKEN = "ContractBroken"  # the canary's inputs or outputs are not those of stable
+REASON_GOLDEN_DIFFERS = "GoldenDiffers"  # the canary's outputs lie further from stable's than the tolerance
+REASON_MODEL_NOT_READY = "ModelNotReady"  # the pod is ready, but its server does not serve the model
+REASON_GATE_UNREACHABLE = "GateUnreachable"  # the gate's requests got no answer
+
 # Facts about canary pods.
 REASON_CRASH_LOOP = "CrashLoop"
 REASON_IMAGE_PULL_FAILED = "ImagePullFailed"
@@ -147,6 +157,7 @@ REASON_COMMAND_IGNORED = "CommandIgnored"
 REASON_STEP_STARTED = "StepStarted"
 REASON_WEIGHT_UNREACHABLE = "WeightUnreachable"
 REASON_ROLLOUT_STARTED = "RolloutStarted"
+REASON_MODEL_RESOLVED = "ModelResolved"  # what stands behind model.uri, for all pods of a revision
 REASON_WRITE_REFUSED = "WriteRefused"  # the API server refuses a child: quota, a webhook, or a right is missing
 
 # Limits of status lists.

@@ -70,6 +70,17 @@ def annotated(**annotations: str) -> Spec:
 
 REFERENCE = {"configMapKeyRef": {"name": "profile", "key": "profile.json"}}
 SMOKE = {"smoke": {"requests": [{"path": "/"}]}}
+
+
+def smoke(**fields: Any) -> Spec:
+    return steps({"smoke": fields}, {"weight": 5})
+
+
+def asked(**fields: Any) -> Spec:
+    """Return a smoke step with one request."""
+    return smoke(requests=[{"path": "/", **fields}])
+
+
 SHADOW = {"shadow": {"percent": 50}}
 CONTAINER = {"name": "server", "image": "registry.example/fraud:1"}
 
@@ -198,6 +209,47 @@ BAD = {
     "two kinds in a step": _bad(steps({"weight": 5, "approval": {}}), "spec.rollout.steps[0]", _ONE_KIND),
     "no kind in a step": _bad(steps({"atLeast": "5m"}), "spec.rollout.steps[0]", _ONE_KIND),
     "smoke after a weight": _bad(steps({"weight": 5}, SMOKE), "spec.rollout.steps", "put them before the first weight"),
+    "smoke without anything": _bad(
+        smoke(timeout="5s"), "spec.rollout.steps[0].smoke", "needs at least one of requests, golden, contract, warmUp"
+    ),
+    "warm-up without requests": _bad(
+        smoke(warmUp={"times": 3}), "spec.rollout.steps[0].smoke", "warmUp has nothing to send"
+    ),
+    "timeout of zero": _bad(
+        smoke(contract="Require", timeout="0s"), "spec.rollout.steps[0].smoke", "timeout must be longer than zero"
+    ),
+    "two bodies": _bad(
+        asked(body="a", bodyFrom=REFERENCE),
+        "spec.rollout.steps[0].smoke.requests[0]",
+        "give body or bodyFrom, not both",
+    ),
+    "a path with a host": _bad(
+        asked(path="http://example.org/"), "spec.rollout.steps[0].smoke.requests[0].path", "a path begins with '/'"
+    ),
+    "a path with a blank": _bad(
+        asked(path="/a b"), "spec.rollout.steps[0].smoke.requests[0].path", "write others as %20"
+    ),
+    "a method that writes": _bad(
+        asked(method="DELETE"), "spec.rollout.steps[0].smoke.requests[0].method", "supported values"
+    ),
+    "two schemas": _bad(
+        asked(expect={"jsonSchema": {"type": "object"}, "jsonSchemaFrom": REFERENCE}),
+        "spec.rollout.steps[0].smoke.requests[0].expect",
+        "give jsonSchema or jsonSchemaFrom, not both",
+    ),
+    "bounds that cross": _bad(
+        asked(expect={"jsonPath": [{"path": "$", "min": 2, "max": 1}]}),
+        "spec.rollout.steps[0].smoke.requests[0].expect.jsonPath[0]",
+        "min is above max",
+    ),
+    "golden without requests": _bad(
+        smoke(golden={"requests": []}), "spec.rollout.steps[0].smoke.golden.requests", "should have at least 1 items"
+    ),
+    "1001 warm-up calls": _bad(
+        smoke(warmUp={"times": 1001, "requests": [{"path": "/"}]}),
+        "spec.rollout.steps[0].smoke.warmUp.times",
+        "should be less than or equal to 1000",
+    ),
     "shadow after a weight": _bad(
         steps({"weight": 5}, SHADOW), "spec.rollout.steps", "put them before the first weight"
     ),
@@ -373,6 +425,29 @@ GOOD = {
     "45 steps and a last weight of 100": steps(*[{"weight": weight} for weight in range(1, 46)], {"weight": 100}),
     "all of a day's durations": rollout(maxWait="1.5h", keepOld="0s", progressDeadline="1h30m0.5s"),
     "no pods": minimal(replicas=0),
+    "smoke": steps(SMOKE, {"weight": 5}),
+    "only a contract": smoke(contract="Require"),
+    "anything as an expectation": asked(
+        expect={
+            "status": 200,
+            "body": "ok",
+            "jsonPath": [
+                {"path": "$.a", "equals": [1, 2.5], "tolerance": 0.1},
+                {"path": "$.b", "equals": {"c": "d"}},
+                {"path": "$.e", "equals": False},
+                {"path": "$..f", "min": 0, "max": 0},
+            ],
+            "jsonSchema": {"type": "object", "properties": {"a": {"items": {"minimum": 0}}}},
+        }
+    ),
+    "a whole gate": smoke(
+        requests=[{"path": "/v1/x?y=1", "method": "PUT", "headers": {"X-Key": "v"}, "body": "{}"}],
+        golden={"requests": [{"path": "/"}], "outputs": ["$.predictions"], "tolerance": 0.5},
+        contract="Report",
+        warmUp={"times": 20},
+        timeout="2s",
+        attempts=1,
+    ),
     "reserved fields that ask for nothing": minimal(hooks=[], variants=[], deletionProtection=False),
     "a named target port": minimal(service={"port": 8080, "targetPort": "http", "appProtocol": "kubernetes.io/h2c"}),
     "equal weights": steps({"weight": 5}, {"weight": 5, "name": "again"}, {"approval": {}}),
@@ -403,7 +478,6 @@ RESERVED = {
     "split Gateway": (gateway(parentRefs=[{"name": "g", "sectionName": "web"}]), "spec.traffic.split"),
     "routeRef": (gateway(routeRef={"kind": "HTTPRoute", "name": "r", "rule": "predict"}), "spec.traffic.split"),
     "sessionAffinity": (minimal(traffic={"sessionAffinity": {"cookie": "x"}}), "spec.traffic.sessionAffinity"),
-    "smoke": (steps(SMOKE, {"weight": 5}), "spec.rollout.steps[0].smoke"),
     "shadow": (steps(SHADOW | {"atLeast": "10m"}, {"weight": 5}), "spec.rollout.steps[0].shadow"),
     "match": (steps({"match": {"headers": [{"name": "x"}]}}, {"weight": 5}), "spec.rollout.steps[0].match"),
     "waiting at 100": (steps({"weight": 50}, {"weight": 100, "atLeast": "5m"}), "spec.rollout.steps[1].atLeast"),

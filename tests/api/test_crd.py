@@ -86,7 +86,10 @@ def test_every_field_is_described() -> None:
 def test_the_schema_is_structural() -> None:
     for name, path, node in everything():
         assert not {"$ref", "anyOf", "oneOf", "allOf", "title", "const"} & node.keys(), (name, path)
-        assert "type" in node or "x-kubernetes-int-or-string" in node, (name, path)
+        assert {"type", "x-kubernetes-int-or-string", "x-kubernetes-preserve-unknown-fields"} & node.keys(), (
+            name,
+            path,
+        )
         assert not ("properties" in node and "additionalProperties" in node), (name, path)
 
 

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from serinus import contract
 from serinus.rollout.assessment import Assessment, SignalEvidence, TrafficShare, Verdict
+from serinus.rollout.smoke import ContractMode, Expect, GateRequest, Golden, JsonCheck, Smoke, WarmUp
 from serinus.rollout.types import (
     Canary,
     CanaryState,
@@ -71,6 +72,42 @@ references = st.builds(
     edges=st.lists(numbers, max_size=3).map(tuple),
     categories=st.lists(texts, max_size=3).map(tuple),
 )
+requests = st.builds(
+    GateRequest,
+    path=texts,
+    method=words,
+    headers=st.dictionaries(words, texts, max_size=2),
+    body=st.none() | texts,
+    expect=st.builds(
+        Expect,
+        status=st.none() | st.integers(100, 599),
+        body=st.none() | texts,
+        json_path=st.lists(
+            st.builds(
+                JsonCheck,
+                path=texts,
+                equals=st.none() | texts,
+                tolerance=numbers,
+                minimum=maybe_numbers,
+                maximum=maybe_numbers,
+            ),
+            max_size=2,
+        ).map(tuple),
+        json_schema=st.none() | texts,
+    ),
+)
+several = st.lists(requests, max_size=2).map(tuple)
+smokes = st.builds(
+    Smoke,
+    requests=several,
+    golden=st.none()
+    | st.builds(Golden, requests=several, outputs=st.lists(texts, max_size=2).map(tuple), tolerance=maybe_numbers),
+    contract=st.sampled_from(ContractMode),
+    warm_up=st.none() | st.builds(WarmUp, requests=several, times=st.integers(1, 1000)),
+    timeout=durations,
+    attempts=st.integers(1, 10),
+)
+
 plans = st.builds(
     RolloutPlan,
     steps=st.lists(
@@ -80,6 +117,7 @@ plans = st.builds(
             weight=st.integers(0, 100),
             at_least=durations,
             name=texts,
+            smoke=st.none() | smokes,
         ),
         max_size=4,
     ).map(tuple),

@@ -17,6 +17,7 @@ LEADS = {
     Trigger.ADOPTED: {State.REJECTED},
     Trigger.FACT: {State.REJECTED},
     Trigger.FAILED: {State.REJECTED},
+    Trigger.GATE_FAILED: {State.REJECTED},
     Trigger.DEADLINE: {State.REJECTED},
     Trigger.GAVE_UP: {State.REJECTED},
     Trigger.HELD: {State.PAUSED},

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from serinus.api.rollout import FromConfigMap
+from serinus.api.config_map import FromConfigMap
 from serinus.api.wire import Duration, Name, Rule, Ruled, Share, Wire
 
 MAX_SIGNALS = 20

@@ -12,17 +12,99 @@ from serinus.api.wire import Duration, Loose, Rule, Ruled, Seen, Timestamp
 _atomic = Ruled(extra={"x-kubernetes-list-type": "atomic"})
 
 
+class PlannedCheck(Seen):
+    """What the values that a JSONPath finds must be."""
+
+    path: str
+    """JSONPath."""
+    equals: str | None = None
+    """JSON text of the only value allowed."""
+    tolerance: float = 0.0
+    """Largest absolute distance of a number."""
+    minimum: float | None = None
+    """Smallest number allowed."""
+    maximum: float | None = None
+    """Largest number allowed."""
+
+
+class PlannedExpectation(Seen):
+    """What an answer must be."""
+
+    status: int | None = None
+    """HTTP status; below 400 if absent."""
+    body: str | None = None
+    """Text that it must contain."""
+    json_path: Annotated[tuple[PlannedCheck, ...], Field(max_length=16), _atomic] = ()
+    """Values inside it."""
+    json_schema: str | None = None
+    """Text of the JSON Schema that it must meet."""
+
+
+class PlannedRequest(Seen):
+    """One request to a pod, with the texts that ConfigMaps held when the attempt began."""
+
+    path: str
+    """Path and query."""
+    method: str
+    """GET, HEAD, POST or PUT."""
+    headers: Annotated[dict[str, str], Field(default_factory=dict)]
+    """Request headers."""
+    body: str | None = None
+    """Request body."""
+    expect: PlannedExpectation = PlannedExpectation()
+    """What must come back."""
+
+
+class PlannedGolden(Seen):
+    """Requests to both sides."""
+
+    requests: Annotated[tuple[PlannedRequest, ...], Field(max_length=16), _atomic]
+    """In order."""
+    outputs: Annotated[tuple[str, ...], Field(max_length=8), _atomic] = ()
+    """JSONPaths of what is compared."""
+    tolerance: float | None = None
+    """Largest absolute distance of two numbers."""
+
+
+class PlannedWarmUp(Seen):
+    """Calls that take the cold start away from the first users."""
+
+    requests: Annotated[tuple[PlannedRequest, ...], Field(max_length=32), _atomic]
+    """In order."""
+    times: int
+    """How often each pod gets all of them."""
+
+
+class PlannedSmoke(Seen):
+    """What is asked of canary pods before any user reaches them."""
+
+    requests: Annotated[tuple[PlannedRequest, ...], Field(max_length=32), _atomic] = ()
+    """To each canary pod."""
+    golden: PlannedGolden | None = None
+    """To both sides."""
+    contract: str
+    """Require or Report."""
+    warm_up: PlannedWarmUp | None = None
+    """Before users come."""
+    timeout: Duration
+    """Of one request."""
+    attempts: int
+    """How often a request is sent that gets no answer."""
+
+
 class PlannedStep(Seen):
     """One stage."""
 
     kind: str
-    """weight or approval."""
+    """weight, approval or smoke."""
     weight: int
     """Percent of the traffic during the step."""
     at_least: Duration
     """Shortest time in the step."""
     name: str = ""
     """For people to read."""
+    smoke: PlannedSmoke | None = None
+    """What a smoke step asks."""
 
 
 class PlannedReference(Seen):

@@ -6,11 +6,14 @@ from itertools import accumulate, dropwhile, islice
 
 from serinus import contract
 from serinus.api.analysis import Analysis, Metrics, SignalSpec
+from serinus.api.config_map import ConfigMapKey
+from serinus.api.desired_smoke import check_size, make_smoke, wanted_texts
 from serinus.api.profile import read_reference
-from serinus.api.rollout import ConfigMapKey, Rollout, StepSpec
+from serinus.api.rollout import Rollout, StepSpec
 from serinus.api.serving import Service
 from serinus.errors import InvalidSpec, Stall
 from serinus.rollout.defaults import DEFAULT_MARGINS, HOLDING_KINDS
+from serinus.rollout.smoke import Smoke
 from serinus.rollout.types import (
     SMALLEST_RATE,
     OnInconclusive,
@@ -41,31 +44,48 @@ PROVED_KINDS = frozenset(
 MOST_BUCKETS_IN_ALL = 800
 """Of all training profiles of an object, because each attempt keeps them in its report."""
 References = Mapping[tuple[str, str], str | None]
-"""Texts of training profiles by name of ConfigMap and key; None: the ConfigMap exists, the key does not."""
+"""Texts of training profiles, and of bodies and schemas of smoke steps, by name of ConfigMap and key; None: the
+ConfigMap exists, the key does not."""
 DEFAULT_KEEP_OLD = timedelta(seconds=30)
 DEFAULT_HISTORY_LIMIT = 30
 DEFAULT_REVISION_HISTORY_LIMIT = 5
 
 
-def make_steps(specs: tuple[StepSpec, ...] | None) -> tuple[Step, ...]:
+def make_steps(specs: tuple[StepSpec, ...] | None, texts: References | None = None) -> tuple[Step, ...]:
     """Make the stages of a rollout; an approval keeps the weight of the step before it.
 
     A last step of weight 100 is what promotion does anyway, so it is left out.
+
+    Raises:
+        InvalidSpec: a JSONPath or a schema of a smoke step cannot be understood, or its texts are too long.
+        Stall: a ConfigMap that a smoke step names does not exist.
     """
     if specs is None:
         return tuple(Step(kind=StepKind.WEIGHT, weight=weight) for weight in DEFAULT_WEIGHTS)
     weights = accumulate(specs, lambda last, spec: last if spec.weight is None else spec.weight, initial=0)
     steps = [
         Step(
-            kind=StepKind.APPROVAL if spec.weight is None else StepKind.WEIGHT,
+            kind=_kind_of(spec),
             weight=weight,
             at_least=spec.at_least or timedelta(0),
             name=spec.name or "",
+            smoke=_smoke_of(spec, f"spec.rollout.steps[{index}].smoke", texts or {}),
         )
-        for spec, weight in zip(specs, islice(weights, 1, None), strict=True)
+        for index, (spec, weight) in enumerate(zip(specs, islice(weights, 1, None), strict=True))
     ]
+    check_size(step.smoke for step in steps if step.smoke is not None)
     kept = list(dropwhile(lambda step: step.kind is StepKind.WEIGHT and step.weight == 100, reversed(steps)))
     return tuple(reversed(kept))
+
+
+def _kind_of(spec: StepSpec) -> StepKind:
+    if spec.weight is not None:
+        return StepKind.WEIGHT
+    return StepKind.SMOKE if spec.smoke is not None else StepKind.APPROVAL
+
+
+def _smoke_of(spec: StepSpec, path: str, texts: References) -> Smoke | None:
+    return None if spec.smoke is None else make_smoke(spec.smoke, path, texts)
 
 
 def make_signal(spec: SignalSpec, path: str, references: References | None = None) -> Signal:
@@ -157,19 +177,21 @@ def _reference(spec: SignalSpec, path: str, references: References) -> Reference
     return reference
 
 
-def wanted_references(analysis: Analysis) -> tuple[ConfigMapKey, ...]:
-    """Return where the training profiles stand that the signals of an analysis name."""
-    return tuple(
+def wanted_references(analysis: Analysis, rollout: Rollout) -> tuple[ConfigMapKey, ...]:
+    """Return where the training profiles stand that signals name, and the texts that smoke steps name."""
+    profiles = tuple(
         signal.reference.config_map_key_ref for signal in analysis.signals or () if signal.reference is not None
     )
+    return (*profiles, *wanted_texts(rollout.steps or ()))
 
 
 def make_plan(rollout: Rollout, analysis: Analysis, references: References | None = None) -> RolloutPlan:
     """Make the plan that an attempt would freeze if it began now.
 
     Raises:
-        InvalidSpec: a query, a selector or a training profile cannot be understood, or a rate is next to nothing.
-        Stall: the ConfigMap of a training profile does not exist.
+        InvalidSpec: a query, a selector, a training profile or a smoke step cannot be understood, or a rate is next to
+            nothing.
+        Stall: the ConfigMap of a training profile, or of a smoke step, does not exist.
     """
     given = {
         "interval": analysis.interval,
@@ -198,7 +220,7 @@ def make_plan(rollout: Rollout, analysis: Analysis, references: References | Non
             f"{MOST_BUCKETS_IN_ALL} can be kept: use fewer buckets, or leave reference out of some signals"
         )
     return RolloutPlan(
-        steps=make_steps(rollout.steps),
+        steps=make_steps(rollout.steps, references),
         signals=signals,
         **{name: value for name, value in given.items() if value is not None},  # type: ignore[arg-type]
     )

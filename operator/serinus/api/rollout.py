@@ -6,59 +6,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from serinus.api.reserved import Match
-from serinus.api.wire import Duration, Percent, Rule, Ruled, Strings, Wire
+from serinus.api.smoke import SmokeSpec
+from serinus.api.wire import Duration, Percent, Rule, Ruled, Wire
 
 MAX_STEPS = 50
 STEP_KINDS = ("smoke", "shadow", "weight", "approval", "match")
-
-
-class ConfigMapKey(Wire):
-    """One key of a ConfigMap of the same namespace."""
-
-    name: Annotated[str, Field(min_length=1, max_length=253)]
-    """Name of the ConfigMap."""
-    key: Annotated[str, Field(min_length=1, max_length=253)]
-    """Key in its data."""
-
-
-class FromConfigMap(Wire):
-    """A text from elsewhere."""
-
-    config_map_key_ref: ConfigMapKey
-    """One key of a ConfigMap."""
-
-
-class Expectation(Wire):
-    """What a smoke request must get."""
-
-    status: Annotated[int, Field(ge=100, le=599)] | None = None
-    """HTTP status."""
-    body: Annotated[str, Field(max_length=4096)] | None = None
-    """Text that the body must contain."""
-
-
-class SmokeRequest(Wire):
-    """One request to a canary pod before any user can reach it."""
-
-    path: Annotated[str, Field(min_length=1, max_length=2048)]
-    """Path and query."""
-    method: Literal["GET", "HEAD", "POST", "PUT"] | None = None
-    """POST if there is a body, else GET."""
-    headers: Strings | None = None
-    """Request headers."""
-    body: Annotated[str, Field(max_length=4096)] | None = None
-    """Request body."""
-    body_from: FromConfigMap | None = None
-    """Request body from a ConfigMap."""
-    expect: Expectation | None = None
-    """What must come back; a status below 400 if absent."""
-
-
-class Smoke(Wire):
-    """Requests that must succeed before any user reaches the canary."""
-
-    requests: Annotated[tuple[SmokeRequest, ...], Field(min_length=1, max_length=32)]
-    """Sent to each canary pod, in order."""
 
 
 class Shadow(Wire):
@@ -87,8 +39,8 @@ class StepSpec(Wire):
     """For people to read."""
     at_least: Duration | None = None
     """The step lasts at least so long after its pods are ready."""
-    smoke: Smoke | None = None
-    """Requests that must succeed first."""
+    smoke: SmokeSpec | None = None
+    """Requests to canary pods that must succeed before any user reaches them."""
     shadow: Shadow | None = None
     """Copied traffic."""
     weight: Percent | None = None

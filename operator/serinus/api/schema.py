@@ -26,6 +26,7 @@ _KEPT = (
     "required",
     "x-kubernetes-list-type",
     "x-kubernetes-list-map-keys",
+    _PRESERVE,
 )
 _DEFAULTS = "x-serinus-default"
 """Marks a field whose default is written by the API server: all others are filled in by the operator."""

@@ -30,7 +30,6 @@ _ROLLOUT = {
     "canary_replicas": "remove it; the number of canary pods follows from replicas and weight",
 }
 _STEP = {
-    "smoke": "remove the step; use a readiness probe in the template",
     "shadow": "remove the step; begin with a small weight",
     "match": "remove the step; begin with a small weight",
 }

@@ -25,9 +25,9 @@ def say_step(canary: Wire, plan: Wire, now: datetime) -> list[Text]:
 
 
 def say_step_name(step: Wire) -> str:
-    """Return ``weight 25 %`` or ``approval``, after the step's own name if it has one."""
+    """Return ``25 %``, ``approval`` or ``smoke``, after the step's own name if it has one."""
     kind = str(step.get("kind") or StepKind.WEIGHT)
-    what = kind if kind == StepKind.APPROVAL else f"{step.get('weight')} %"
+    what = f"{step.get('weight')} %" if kind == StepKind.WEIGHT else kind
     return f"{step['name']} ({what})" if step.get("name") else what
 
 
@@ -53,6 +53,8 @@ def _say_wait(canary: Wire, step: Wire, now: datetime) -> str:
         return f"waits for its pods for {say_age(canary.get('stepSince'), now)}"
     if step.get("kind") == StepKind.APPROVAL:
         return f"waits for approval for {say_age(canary.get('stepSince'), now)}"
+    if step.get("kind") == StepKind.SMOKE:
+        return f"its pods are asked before any user reaches them, for {say_age(canary.get('stepSince'), now)}"
     if not canary.get("readySince"):
         return "analysing"
     spent = (now - parse_time(canary["readySince"])).total_seconds()

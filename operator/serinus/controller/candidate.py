@@ -11,6 +11,8 @@ from serinus import contract
 from serinus.api.analysis import Analysis
 from serinus.api.desired import wanted_references
 from serinus.api.parse import make_desired, model_name, parse_model_deployment, revision_source, tracks_config
+from serinus.api.rollout import Rollout
+from serinus.api.spec import ModelDeploymentSpec
 from serinus.cluster.kinds import Manifest
 from serinus.cluster.protocol import ClusterApi
 from serinus.controller.children import Children
@@ -54,7 +56,7 @@ def prepare(cluster: ClusterApi, children: Children, body: Mapping[str, Any]) ->
     config_maps = _tracked(children, body)
     full_hash = revision_hash(revision_source(body), config_maps)
     revision, found = _find(children, full_hash)
-    desired = make_desired(body, revision, _references(children, spec.analysis or Analysis()))
+    desired = make_desired(body, revision, _references(children, spec))
     stored = read_controller_revision(found) if found is not None else _render(body, desired, full_hash, config_maps)
     candidate = Candidate(desired=desired, stored=stored, is_stored=found is not None, config_maps=config_maps)
     if not candidate.is_stored:
@@ -80,9 +82,9 @@ def _tracked(children: Children, body: Mapping[str, Any]) -> dict[str, Manifest]
     return found
 
 
-def _references(children: Children, analysis: Analysis) -> dict[tuple[str, str], str | None]:
-    """Fetch the training profiles that signals name; what does not exist is left out."""
-    wanted = wanted_references(analysis)
+def _references(children: Children, spec: ModelDeploymentSpec) -> dict[tuple[str, str], str | None]:
+    """Fetch the texts of ConfigMaps that signals and smoke steps name; what does not exist is left out."""
+    wanted = wanted_references(spec.analysis or Analysis(), spec.rollout or Rollout())
     found = {name: children.config_map(name) for name in sorted({each.name for each in wanted})}
     return {
         (each.name, each.key): (config_map.get("data") or {}).get(each.key)

@@ -6,7 +6,7 @@ Knows the answers of the program `serinus fetch`. Must not know Jobs, containers
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 MOUNT_PATH = "/mnt/models"
@@ -65,6 +65,27 @@ class Known:
     """None: nothing is known about the content, as with ``pvc://``."""
     at: datetime | None = None
     """When it was looked up; None if nobody had to."""
+
+    def to_wire(self) -> dict[str, str]:
+        """Return it as status and stored revisions keep it."""
+        written = {"uri": self.uri}
+        if self.digest is not None:
+            written["digest"] = self.digest
+        if self.at is not None:
+            written["resolvedAt"] = self.at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        return written
+
+    @classmethod
+    def from_wire(cls, model: Mapping[str, Any]) -> "Known | None":
+        """Return what ``to_wire`` wrote; None if it cannot be read: then the artifact is looked up again."""
+        uri, digest, at = model.get("uri"), model.get("digest"), model.get("resolvedAt")
+        if not isinstance(uri, str):
+            return None
+        try:
+            moment = datetime.fromisoformat(str(at)) if at is not None else None
+        except ValueError:
+            return None
+        return cls(uri=uri, digest=str(digest) if digest is not None else None, at=moment)
 
 
 def read_resolved(message: str, at: datetime) -> Resolved | None:

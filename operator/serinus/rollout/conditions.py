@@ -3,7 +3,7 @@
 Messages hold no number that changes with every tick: a condition changes when something happened, and only then.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from serinus import contract
 from serinus.rollout import steps
@@ -88,6 +88,43 @@ def stalled_conditions(progress: Progress, observed: Observed, reason: str, mess
     )
 
 
+def resolving_conditions(progress: Progress, observed: Observed, message: str) -> tuple[Condition, ...]:
+    """Return the conditions while the artifact of the first revision is looked up."""
+    idle = "no canary to measure"
+    return while_resolving(
+        (
+            *stalled_conditions(progress, observed, contract.REASON_RESOLVING_MODEL, message)[:4],
+            Condition(type=contract.CANARY_HEALTHY, status=None, reason=contract.REASON_NO_CANARY, message=""),
+            Condition(
+                type=contract.METRICS_AVAILABLE, status=None, reason=contract.REASON_NOT_MEASURED, message=idle
+            ),
+            Condition(type=contract.PAUSED, status=False, reason=contract.REASON_NOT_PAUSED, message=""),
+        ),
+        message,
+    )
+
+
+def while_resolving(conditions: tuple[Condition, ...], message: str) -> tuple[Condition, ...]:
+    """Return conditions that say of an object under way that the artifact of a newer spec is looked up."""
+    said = {contract.READY: (False, message), contract.RECONCILING: (True, message), contract.STALLED: (False, "")}
+    return tuple(
+        replace(each, status=said[each.type][0], reason=contract.REASON_RESOLVING_MODEL, message=said[each.type][1])
+        if each.type in said
+        else each
+        for each in conditions
+    )
+
+
+def with_trouble(conditions: tuple[Condition, ...], trouble: str) -> tuple[Condition, ...]:
+    """Return conditions that say besides, in Ready's message, why a tracked artifact cannot be followed now."""
+    if not trouble:
+        return conditions
+    also = f"; the model is not followed at present, and stays as it is: {trouble}"
+    return tuple(
+        replace(each, message=each.message + also) if each.type == contract.READY else each for each in conditions
+    )
+
+
 def was_rolled_back(revision: str) -> str:
     """Return the words that begin Stalled's message while the spec asks for this rejected revision."""
     return f"revision {revision} was rolled back: "
@@ -143,6 +180,8 @@ def _describe_step(view: View, canary: Canary) -> tuple[str, str]:
         return contract.REASON_WAITING_FOR_APPROVAL, (
             f"{place}: waiting for approval, annotate {contract.ANNOTATION_APPROVE}={canary.identity}/{canary.step}"
         )
+    if step.kind is StepKind.SMOKE:
+        return contract.REASON_ANALYSING, f"{place}: asking its pods before any user reaches them"
     return contract.REASON_ANALYSING, f"{place}: gathering evidence"
 
 
@@ -152,6 +191,8 @@ def _label(view: View, canary: Canary) -> str:
     name = f"{step.name}, " if step.name else ""
     if step.kind is StepKind.APPROVAL:
         return f"{name}approval at weight {step.weight} %"
+    if step.kind is StepKind.SMOKE:
+        return f"{name}smoke" if step.name != StepKind.SMOKE else "smoke"
     reached = steps.reachable_percent(view.desired.replicas, step.weight)
     honest = "" if reached == step.weight else f", {reached} % with these pods"
     return f"{name}weight {step.weight} %{honest}"

@@ -15,11 +15,23 @@ from serinus.rollout.conditions import PHASES, Condition, View, make_conditions
 from serinus.rollout.effects import World, carry_out, why_rejected
 from serinus.rollout.machine import TABLE, State, Trigger
 from serinus.rollout.plan import Action, drained, make_plan, stay_of_old_pods
-from serinus.rollout.triggers import elapsed, find_trigger, state_of
-from serinus.rollout.types import Canary, CanaryState, Desired, LatchedCommand, Observed, Progress, RolloutPlan
+from serinus.rollout.triggers import elapsed, find_trigger, gate_of, state_of
+from serinus.rollout.types import (
+    Canary,
+    CanaryState,
+    Desired,
+    LatchedCommand,
+    Observed,
+    Progress,
+    RolloutPlan,
+    Step,
+    StepKind,
+)
 
 POLL = timedelta(seconds=5)
 """Pods are not watched: while an attempt is under way they are looked at this often."""
+GATE_POLL = timedelta(seconds=1)
+"""A gate runs by itself; most take a second."""
 
 _MOST_TRANSITIONS = 8
 
@@ -152,7 +164,7 @@ def _take(trigger: Trigger, walk: _Walk) -> _Walk:
     if after.canary is not None and not _same_attempt(before.canary, after.canary):
         # Observations and evidence of an earlier attempt say nothing about this one.
         started = after.canary
-        observed = replace(world.observed, frozen=None, ruled=None)
+        observed = replace(world.observed, frozen=None, ruled=None, gate=None)
         world = replace(world, plan=world.desired.plan, assessment=None, observed=observed)
     if after.canary is None:
         world = replace(world, assessment=None)
@@ -178,6 +190,8 @@ def _requeue_after(
         if canary.state is CanaryState.ANALYSING:
             interval = plan.interval.total_seconds()
             waits.append(timedelta(seconds=interval - now.timestamp() % interval))
+            is_gate = steps.current_step(plan, canary).kind is StepKind.SMOKE
+            waits += [GATE_POLL] if is_gate and not canary.paused else []
             over = steps.current_step(plan, canary).at_least - elapsed(canary, now)
             waits += [over] if over > timedelta(0) else []
     return max(min(waits), timedelta(milliseconds=100)) if waits else None
@@ -191,7 +205,15 @@ _OUTCOMES = {
     Trigger.SWITCHED: "Promoted",
 }
 _REJECTIONS = frozenset(
-    {Trigger.ABORTED, Trigger.ADOPTED, Trigger.FACT, Trigger.FAILED, Trigger.DEADLINE, Trigger.GAVE_UP}
+    {
+        Trigger.ABORTED,
+        Trigger.ADOPTED,
+        Trigger.FACT,
+        Trigger.FAILED,
+        Trigger.GATE_FAILED,
+        Trigger.DEADLINE,
+        Trigger.GAVE_UP,
+    }
 )
 
 
@@ -218,13 +240,14 @@ def _account(trigger: Trigger, canary: Canary, world: World) -> tuple[str, str]:
     """Return reason and sentence of a trigger."""
     if trigger in _REJECTIONS:
         return why_rejected(trigger, canary, world)
-    proof = world.assessment.because if world.assessment is not None else ""
+    gate = gate_of(canary, world.observed)
+    proof = gate.message if gate is not None else world.assessment.because if world.assessment is not None else ""
     step = steps.current_step(world.plan, canary)
     sentences = {
         Trigger.RETURNED: (contract.REASON_RETURNED, f"the spec equals stable again; {canary.identity} ends unjudged"),
         Trigger.SUPERSEDED: (contract.REASON_SUPERSEDED, f"a newer spec replaces {canary.identity}"),
         Trigger.ABANDONED: (contract.REASON_SUPERSEDED, f"the spec leaves {canary.identity}"),
-        Trigger.PODS_READY: (contract.REASON_ANALYSING, f"step {canary.ordinal}: weight {step.weight} % in force"),
+        Trigger.PODS_READY: (contract.REASON_ANALYSING, f"step {canary.ordinal}: {_begins(step)}"),
         Trigger.STEP_PASSED: (contract.REASON_STEP_STARTED, f"step {canary.ordinal} passed: {proof}"),
         Trigger.ALL_PASSED: (contract.REASON_PROMOTING, f"all steps passed: {proof}"),
         Trigger.PROMOTED_BY_HAND: (contract.REASON_PROMOTING, f"{canary.identity} was promoted by a person"),
@@ -234,6 +257,12 @@ def _account(trigger: Trigger, canary: Canary, world: World) -> tuple[str, str]:
         Trigger.HELD: (contract.REASON_INCONCLUSIVE, f"no verdict in time in step {canary.ordinal}: {proof}"),
     }
     return sentences[trigger]
+
+
+def _begins(step: Step) -> str:
+    if step.kind is StepKind.SMOKE:
+        return "pods ready, they are asked before any user reaches them"
+    return f"weight {step.weight} % in force"
 
 
 def _notes(trigger: Trigger, before: Progress, after: Progress, world: World) -> tuple[Note, ...]:

@@ -9,7 +9,7 @@ from serinus.errors import BrokenInvariant
 from serinus.rollout import commands, steps
 from serinus.rollout.assessment import Assessment
 from serinus.rollout.machine import Trigger
-from serinus.rollout.triggers import fact_about
+from serinus.rollout.triggers import fact_about, gate_of
 from serinus.rollout.types import (
     Canary,
     CanaryState,
@@ -55,18 +55,28 @@ def why_rejected(trigger: Trigger, canary: Canary, world: World) -> tuple[str, s
         return fact.reason, fact.message
     if trigger is Trigger.FAILED and world.assessment is not None:
         return world.assessment.reason, world.assessment.because
+    if trigger is Trigger.GATE_FAILED and (gate := gate_of(canary, world.observed)) is not None:
+        return gate.reason, gate.message
+    if trigger is Trigger.DEADLINE and canary.state is CanaryState.ANALYSING:
+        return contract.REASON_PROGRESS_DEADLINE, (
+            f"the gate of step {canary.ordinal} had no result {_limit(world)} s after its pods were ready: ask less in"
+            " one step, or raise rollout.progressDeadline"
+        )
     if trigger is Trigger.DEADLINE:
         ready = world.observed.ready_pods(canary.revision)
-        limit = int(world.plan.progress_deadline.total_seconds())
         return contract.REASON_PROGRESS_DEADLINE, (
-            f"only {ready} pods of revision {canary.revision} were ready {limit} s after step {canary.ordinal} began;"
-            " look at their events and logs, or raise rollout.progressDeadline"
+            f"only {ready} pods of revision {canary.revision} were ready {_limit(world)} s after step {canary.ordinal}"
+            " began; look at their events and logs, or raise rollout.progressDeadline"
         )
     if trigger is Trigger.GAVE_UP:
         limit = int(world.plan.max_wait.total_seconds())
         seen = f": {world.assessment.because}" if world.assessment is not None else ""
         return contract.REASON_INCONCLUSIVE, f"no verdict within {limit} s in step {canary.ordinal}{seen}"
     return contract.REASON_ABORTED, f"attempt {canary.identity} was aborted by {_who_aborted(world, canary)}"
+
+
+def _limit(world: World) -> int:
+    return int(world.plan.progress_deadline.total_seconds())
 
 
 def _adopt_first(progress: Progress, world: World) -> Progress:
@@ -185,6 +195,7 @@ _EFFECTS: Mapping[Trigger, Callable[[Progress, World], Progress]] = {
     Trigger.ADOPTED: _reject(Trigger.ADOPTED),
     Trigger.FACT: _reject(Trigger.FACT),
     Trigger.FAILED: _reject(Trigger.FAILED),
+    Trigger.GATE_FAILED: _reject(Trigger.GATE_FAILED),
     Trigger.PROMOTED_BY_HAND: _promote,
     Trigger.DEADLINE: _reject(Trigger.DEADLINE),
     Trigger.PAUSED: _pause,

@@ -67,7 +67,7 @@ def make_lookup_job(
         metadata: name, namespace, labels and owner of the Job.
         pod: spec of the template that is to serve the model.
         image: with the program.
-        tries: the how manieth in a row, counted from 1.
+        tries: its number in a row of tries, counted from 1.
         last_failure: why the one before it failed.
 
     Raises:
@@ -135,7 +135,7 @@ def read_lookup(job: Mapping[str, Any], pods: Iterable[Mapping[str, Any]], now: 
 
 
 def tries_of(job: Mapping[str, Any]) -> int:
-    """Return the how manieth lookup in a row a Job is, counted from 1."""
+    """Return a Job's number in a row of tries, counted from 1."""
     text = str((job["metadata"].get("annotations") or {}).get(contract.ANNOTATION_LOOKUP_TRIES, "1"))
     return int(text) if text.isdecimal() else 1
 

@@ -44,6 +44,7 @@ class Trigger(StrEnum):
     ADOPTED = "a rollback stands in the report already"
     FACT = "a canary pod fails (crash, image, memory, place)"
     FAILED = "evidence: worse than stable"
+    GATE_FAILED = "a gate before any user refuses the canary"
     PROMOTED_BY_HAND = "promoted by a person"
     DEADLINE = "pods not ready in time"
     PAUSED = "paused by a person"
@@ -84,6 +85,7 @@ def _table() -> dict[tuple[State, Trigger], Transition]:
     for state in (State.PROGRESSING, State.PROMOTING):
         table[state, Trigger.DEADLINE] = Transition(State.REJECTED, contract.REASON_PROGRESS_DEADLINE)
     for state in _STEPPING:
+        table[state, Trigger.GATE_FAILED] = Transition(State.REJECTED, "")
         table[state, Trigger.PROMOTED_BY_HAND] = Transition(State.PROMOTING, contract.REASON_PROMOTING)
         table[state, Trigger.STEP_PASSED] = Transition(State.PROGRESSING, contract.REASON_STEP_STARTED)
         table[state, Trigger.ALL_PASSED] = Transition(State.PROMOTING, contract.REASON_PROMOTING)

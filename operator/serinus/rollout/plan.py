@@ -83,8 +83,7 @@ def replica_targets(
     if canary.state is CanaryState.PROMOTING:
         targets[canary.revision] = max(1, desired.replicas)
     else:
-        weight = steps.current_step(frozen or desired.plan, canary).weight
-        targets[canary.revision] = steps.canary_replicas(desired.replicas, weight)
+        targets[canary.revision] = steps.pods_of_step(frozen or desired.plan, canary, desired.replicas)
     return targets
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from serinus import contract
 from serinus.rollout import names
+from serinus.rollout.artifact import Known
 from serinus.rollout.plan import ServiceRole
 from serinus.rollout.template import revision_labels
 from serinus.rollout.types import Desired
@@ -29,15 +30,34 @@ class StoredRevision:
     """Where requests go in its pods."""
     config_maps: tuple[str, ...] = ()
     """ConfigMaps that were copied for it, by their original names."""
+    model: Known | None = None
+    """The artifact that its pods get; None if image and template bring the model."""
 
 
 def owner_reference(desired: Desired) -> Manifest:
     """Return the reference that makes a child go when its ModelDeployment goes."""
+    return _owned_by(desired.name, desired.uid)
+
+
+def make_job_metadata(owner: Mapping[str, Any], name: str) -> Manifest:
+    """Return the metadata of a Job of a ModelDeployment whose own metadata are ``owner``."""
+    return {
+        "name": name,
+        "namespace": owner["namespace"],
+        "labels": {
+            contract.LABEL_MODEL_DEPLOYMENT: owner["name"],
+            contract.LABEL_MANAGED_BY: contract.MANAGED_BY,
+        },
+        "ownerReferences": [_owned_by(owner["name"], owner["uid"])],
+    }
+
+
+def _owned_by(name: str, uid: str) -> Manifest:
     return {
         "apiVersion": contract.API_VERSION,
         "kind": contract.KIND_MODEL_DEPLOYMENT,
-        "name": desired.name,
-        "uid": desired.uid,
+        "name": name,
+        "uid": uid,
         "controller": True,
         "blockOwnerDeletion": False,
     }
@@ -61,6 +81,7 @@ def make_controller_revision(desired: Desired, stored: StoredRevision, number: i
             "runtime": stored.runtime,
             "port": stored.port,
             "configMaps": list(stored.config_maps),
+            **({"model": stored.model.to_wire()} if stored.model is not None else {}),
             "template": dict(stored.template),
         },
     }
@@ -76,6 +97,7 @@ def read_controller_revision(body: Mapping[str, Any]) -> StoredRevision:
         template=data["template"],
         port=data["port"],
         config_maps=tuple(data.get("configMaps") or ()),
+        model=Known.from_wire(data["model"]) if data.get("model") else None,
     )
 
 

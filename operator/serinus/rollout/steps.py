@@ -2,7 +2,7 @@
 
 import math
 
-from serinus.rollout.types import Canary, RolloutPlan, Step
+from serinus.rollout.types import Canary, RolloutPlan, Step, StepKind
 
 FULL = 100
 
@@ -37,6 +37,14 @@ def unreachable_steps(plan: RolloutPlan, replicas: int) -> tuple[tuple[int, int,
 def current_step(plan: RolloutPlan, canary: Canary) -> Step:
     """Return the step that an attempt is in; the last one if its plan was lost and a shorter one took its place."""
     return plan.steps[min(canary.step, len(plan.steps) - 1)]
+
+
+def pods_of_step(plan: RolloutPlan, canary: Canary, replicas: int) -> int:
+    """Return how many canary pods a step needs; a smoke step those of the weight after it, so that all are asked."""
+    step = current_step(plan, canary)
+    weight = next_weight(plan, canary.step) if step.kind is StepKind.SMOKE else step.weight
+    # What only promotion follows is asked of one pod: as many as replicas would be a second serving side.
+    return canary_replicas(replicas, weight if weight < FULL else step.weight)
 
 
 def is_last(plan: RolloutPlan, index: int) -> bool:

@@ -6,6 +6,7 @@ from serinus import contract
 from serinus.rollout import commands, steps
 from serinus.rollout.assessment import Assessment
 from serinus.rollout.machine import State, Trigger
+from serinus.rollout.smoke import GateOutcome
 from serinus.rollout.types import (
     Canary,
     CanaryState,
@@ -78,8 +79,15 @@ def fact_about(observed: Observed, revision: str, since: datetime | None = None)
 
 def pods_are_ready(canary: Canary, plan: RolloutPlan, observed: Observed, desired: Desired) -> bool:
     """Tell whether all pods of a step are ready."""
-    needed = steps.canary_replicas(desired.replicas, steps.current_step(plan, canary).weight)
-    return observed.ready_pods(canary.revision) >= needed
+    return observed.ready_pods(canary.revision) >= steps.pods_of_step(plan, canary, desired.replicas)
+
+
+def gate_of(canary: Canary, observed: Observed) -> GateOutcome | None:
+    """Return how the gate of the step in force ended; None while it runs, and where there is none."""
+    gate = observed.gate
+    if gate is None or canary.state is not CanaryState.ANALYSING:
+        return None
+    return gate if (gate.identity, gate.step) == (canary.identity, canary.step) else None
 
 
 def _first(desired: Desired, progress: Progress, observed: Observed) -> Trigger:
@@ -121,7 +129,8 @@ def _ended(progress: Progress, canary: Canary, observed: Observed, assessment: A
     is_ordered = commands.is_ordered(progress, "promote", canary.identity)
     if assessment is not None and assessment.rollback and not is_ordered:
         return Trigger.FAILED
-    return None
+    gate = gate_of(canary, observed)
+    return Trigger.GATE_FAILED if gate is not None and not gate.passed and not is_ordered else None
 
 
 def _moved(
@@ -150,9 +159,9 @@ def _moved(
         if pods_are_ready(canary, plan, observed, desired) and not strangers(progress, observed):
             return Trigger.PODS_READY
         return Trigger.DEADLINE if now - canary.step_since >= plan.progress_deadline else None
-    if _step_is_over(progress, canary, plan, assessment, now):
+    if _step_is_over(progress, canary, plan, observed, assessment, now):
         return Trigger.ALL_PASSED if steps.is_last(plan, canary.step) else Trigger.STEP_PASSED
-    return _ran_out(canary, plan, assessment, now)
+    return _ran_out(canary, plan, observed, assessment, now)
 
 
 def strangers(progress: Progress, observed: Observed) -> frozenset[str]:
@@ -162,7 +171,12 @@ def strangers(progress: Progress, observed: Observed) -> frozenset[str]:
 
 
 def _step_is_over(
-    progress: Progress, canary: Canary, plan: RolloutPlan, assessment: Assessment | None, now: datetime
+    progress: Progress,
+    canary: Canary,
+    plan: RolloutPlan,
+    observed: Observed,
+    assessment: Assessment | None,
+    now: datetime,
 ) -> bool:
     """Tell whether a step has lasted long enough and has what it waits for."""
     step = steps.current_step(plan, canary)
@@ -170,13 +184,20 @@ def _step_is_over(
         return False
     if step.kind is StepKind.APPROVAL:
         return commands.is_ordered(progress, "approve", f"{canary.identity}/{canary.step}")
+    if step.kind is StepKind.SMOKE:
+        return (gate := gate_of(canary, observed)) is not None and gate.passed
     return assessment is not None and assessment.promote and assessment.step == canary.step
 
 
-def _ran_out(canary: Canary, plan: RolloutPlan, assessment: Assessment | None, now: datetime) -> Trigger | None:
+def _ran_out(
+    canary: Canary, plan: RolloutPlan, observed: Observed, assessment: Assessment | None, now: datetime
+) -> Trigger | None:
     """Look whether the longest wait is over, and what the plan says then."""
     step = steps.current_step(plan, canary)
     waited = min(elapsed(canary, now), now - canary.step_since)
+    if step.kind is StepKind.SMOKE:
+        is_late = waited >= plan.progress_deadline and gate_of(canary, observed) is None
+        return Trigger.DEADLINE if is_late and not canary.inconclusive else None
     if canary.inconclusive or step.kind is StepKind.APPROVAL or waited < plan.max_wait:
         return None
     if plan.on_inconclusive is OnInconclusive.ROLLBACK:

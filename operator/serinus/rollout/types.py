@@ -10,6 +10,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
+from serinus.rollout.artifact import Known
+from serinus.rollout.smoke import GateOutcome, Smoke
+
 SMALLEST_RATE = 1e-9
 """Of false rollbacks and false promotions: nobody can tell smaller ones apart, and their evidence leaves the floats."""
 NOTHING: Mapping[str, object] = MappingProxyType({})
@@ -98,6 +101,12 @@ class Signal:
     """Query, Comparison: PromQL with ``$selector`` for the pods of one side."""
     window_seconds: float = 0.0
     """Query, Comparison: longest range that the query looks back over; values nearer in time share data."""
+    source: str | None = None
+    """Errors, ClientErrors, Latency: preset of a view from outside, such as istio. None: the server's own."""
+    max_age_seconds: float | None = None
+    """Query, Comparison: a value that was computed longer ago is no data. None: every value is taken for fresh."""
+    updated: str | None = None
+    """Query, Comparison: PromQL for the Unix time at which the value was computed. None: the time of its samples."""
     worse: Worse = Worse.HIGHER
     """Comparison: which way does harm."""
     minimum: float | None = None
@@ -111,6 +120,7 @@ class StepKind(StrEnum):
 
     WEIGHT = "weight"
     APPROVAL = "approval"
+    SMOKE = "smoke"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,10 +129,13 @@ class Step:
 
     kind: StepKind
     weight: int
-    """Percent of traffic in force during the step; an approval keeps that of the step before it (0 at the start)."""
+    """Percent of traffic in force during the step; an approval keeps that of the step before it (0 at the start), and
+    smoke comes before any."""
     at_least: timedelta = timedelta(0)
     """The step lasts at least so long after its pods are ready."""
     name: str = ""
+    smoke: Smoke | None = None
+    """What a smoke step asks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,6 +221,10 @@ class Desired:
     revision_history_limit: int = 5
     """Old revisions kept as Deployments with 0 replicas."""
     commands: tuple[Command, ...] = ()
+    model: Known | None = None
+    """The artifact of this revision; None if image and template bring the model."""
+    model_trouble: str = ""
+    """Why nobody can tell at present whether a tracked artifact was replaced."""
 
 
 class CanaryState(StrEnum):
@@ -352,6 +369,8 @@ class Observed:
     """The plan of the attempt under way, from its report; None without an attempt or with a lost report."""
     ruled: "Rejection | None" = None
     """A rollback of the attempt under way that stands in its report already: a crash came before the status."""
+    gate: GateOutcome | None = None
+    """How the gate of the smoke step in force ended; None while it runs, and in other steps."""
 
     def ready_pods(self, revision: str) -> int:
         """Count the ready pods of a revision."""
