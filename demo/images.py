@@ -43,7 +43,7 @@ class Image:
 
 def operator_image() -> Image:
     """Build the operator's image: its dependencies and its source."""
-    return _build(
+    return build_image(
         "serinus",
         CONSTRAINTS / "runtime.txt",
         {f"{SITE_PACKAGES}/serinus": ROOT / "operator" / "serinus", **_metadata()},
@@ -55,19 +55,19 @@ def operator_image() -> Image:
 def toy_server_image() -> Image:
     """Build the server that fails on request, for the end-to-end tests."""
     files = {"/app/toy_server.py": DEMO / "toy" / "toy_server.py"}
-    return _build("toy-server", CONSTRAINTS / "demo-toy.txt", files, ("python3", "/app/toy_server.py"))
+    return build_image("toy-server", CONSTRAINTS / "demo-toy.txt", files, ("python3", "/app/toy_server.py"))
 
 
 def load_image() -> Image:
     """Build the load generator, with the held-out images of the demo's data set as bodies."""
     files = {f"/app/demo/{name}": DEMO / name for name in ("__init__.py", "connection.py", "counts.py", "load.py")}
     bodies = {f"/app/{REQUESTS}": trained_models() / REQUESTS}
-    return _build("load:demo", None, {**files, **bodies}, ("python3", "-m", "demo.load"), {"PYTHONPATH": "/app"})
+    return build_image("load:demo", None, {**files, **bodies}, ("python3", "-m", "demo.load"), {"PYTHONPATH": "/app"})
 
 
 def digits_image(name: str = "digits:demo") -> Image:
     """Build MLServer with the models that read handwritten digits; a name without a tag gets a hash for it."""
-    return _build(
+    return build_image(
         name,
         CONSTRAINTS / "demo-mlserver.txt",
         {MODELS: trained_models(), **{f"/app/{name}": DEMO / "model" / name for name in DIGITS_SOURCES}},
@@ -87,7 +87,7 @@ def trained_models() -> Path:
     key = content_key({"/requirements": requirements, "/train": program})
     trained = layout.cache / "models" / key
     if not trained.exists():
-        bare = _build("digits-packages", requirements, {}, ())
+        bare = build_image("digits-packages", requirements, {}, ())
         with Reporter(layout.cache).step("models", "training on scikit-learn's digits", key="train models"):
             _train(bare.layout, program, trained)
     return trained
@@ -106,13 +106,22 @@ def write_archive(image: Image, target: Path) -> None:
             tar.add(path, arcname=str(path.relative_to(image.layout)), recursive=False)
 
 
-def _build(
+def build_image(
     name: str,
     requirements: Path | None,
     files: Mapping[str, Path],
     entrypoint: Sequence[str],
     environment: Mapping[str, str] | None = None,
 ) -> Image:
+    """Build an image; a name without a tag gets a hash of what went in for it.
+
+    Args:
+        name: of the image, with or without a tag.
+        requirements: a file of hash-pinned packages; None for the standard library alone.
+        files: absolute path in the image -> file or directory here.
+        entrypoint: the command line.
+        environment: variables of the image.
+    """
     inputs = dict(files) if requirements is None else {**files, "/requirements": requirements}
     content = content_key(inputs, *entrypoint, repr(sorted((environment or {}).items())))
     tagged = name if ":" in name else f"{name}:{content}"

@@ -11,6 +11,7 @@ import pytest
 
 from e2e.api_server import Kubectl
 from e2e.digits import digits_layout
+from e2e.serving import image_of, variable_of
 from e2e.toy_image import toy_layout
 
 
@@ -22,6 +23,8 @@ class Place:
     prometheus_url: str
     load_toy_image: Callable[[], None]
     load_digits_image: Callable[[], None]
+    load_image: Callable[[str], None]
+    """Of one of the servers in ``e2e.serving``, by its name."""
     stop_prometheus: Callable[[], None]
     start_prometheus: Callable[[], None]
     """Returns when it answers; harmless when it runs."""
@@ -51,11 +54,16 @@ def _current() -> Place:
     def no_digits() -> None:
         pytest.skip("CLUSTER=current: SERINUS_DIGITS_IMAGE names no image of demo/model that the cluster can pull")
 
+    def load_image(name: str) -> None:
+        if not os.environ.get(variable_of(name)):
+            pytest.skip(f"CLUSTER=current: {variable_of(name)} names no image of {name} that the cluster can pull")
+
     return Place(
         kubectl=Kubectl(program, kubeconfig),
         prometheus_url=url,
         load_toy_image=lambda: None,
         load_digits_image=no_digits if not os.environ.get("SERINUS_DIGITS_IMAGE") else lambda: None,
+        load_image=load_image,
         stop_prometheus=not_ours,
         start_prometheus=lambda: None,
     )
@@ -73,6 +81,7 @@ def _own() -> Place:
         prometheus_url=access.prometheus_url(),
         load_toy_image=lambda: access.load_images([toy_layout()]),
         load_digits_image=lambda: access.load_images([digits_layout()]),
+        load_image=lambda name: access.load_images([image_of(name).layout]),
         stop_prometheus=access.stop_prometheus,
         start_prometheus=access.start_prometheus,
     )
