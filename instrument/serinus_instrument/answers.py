@@ -1,0 +1,83 @@
+"""Count the answers of a model: how many, of what value, and which of them cannot be true.
+
+Knows outputs with names; must not know locks, metrics or inputs.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from serinus_instrument.cells import DEFAULT_EDGES, Categories, Cells, Numbers, fitting
+from serinus_instrument.names import MAIN_OUTPUT
+from serinus_instrument.outputs import Said
+from serinus_instrument.plausible import ANYTHING, REASONS, Plausible
+from serinus_instrument.settings import Settings
+from serinus_instrument.values import category_of, label_of
+
+
+class Answers:
+    """The counts of all outputs."""
+
+    def __init__(self, settings: Settings, note: Callable[[str, str], None]) -> None:
+        self._settings = settings
+        self._note = note
+        self._cells: dict[str, Cells] = {}
+        self.predictions = 0
+        self.implausible = dict.fromkeys(REASONS, 0)
+        """Predictions that cannot be true, each under one reason."""
+        declared = settings.plausible is not None and settings.plausible.classes is not None
+        if settings.profile.prediction is not None or declared:
+            self._cells[MAIN_OUTPUT] = self._new(MAIN_OUTPUT, ())
+
+    def __iter__(self) -> Iterator[tuple[str, Cells]]:
+        """Yield the name and the cells of each output."""
+        return iter(self._cells.items())
+
+    @property
+    def numeric(self) -> bool | None:
+        """Return whether the main output is a number, None as long as nobody knows."""
+        main = self._cells.get(MAIN_OUTPUT)
+        return None if main is None else isinstance(main, Numbers)
+
+    def count(self, said: Said) -> None:
+        """Count the answers of a call."""
+        self.predictions += said.rows
+        if not said.outputs and said.rows:
+            self._note("output", "the answers are no numbers or classes, so only their number is counted")
+        reasons: list[str | None] = [None] * said.rows
+        for name, values in said.outputs:
+            label = label_of(name)
+            cells = self._cells.get(label)
+            if cells is None:
+                cells = self._open(label, values)
+            numeric, plausible = isinstance(cells, Numbers), self._plausible(name)
+            for position, value in enumerate(values):
+                cells.add(value)
+                reasons[position] = reasons[position] or plausible.why_not(value, numeric)
+        for reason in reasons:
+            if reason is not None:
+                self.implausible[reason] += 1
+
+    def _open(self, name: str, values: Sequence[Any]) -> Cells:
+        # One place is kept for the main output, which may come after others.
+        if len(self._cells) >= self._settings.limits.outputs and name != MAIN_OUTPUT:
+            self._note("bound", f"there are more than {self._settings.limits.outputs} outputs; {name!r} is not counted")
+            return self._new(name, values)
+        cells = self._cells[name] = self._new(name, values)
+        return cells
+
+    def _new(self, name: str, values: Sequence[Any]) -> Cells:
+        """Decide how an output is counted: as the profile or what is plausible says, else as its first value looks."""
+        bins = self._settings.profile.prediction if name == MAIN_OUTPUT else None
+        plausible, most = self._plausible(name), self._settings.limits.classes
+        if bins is not None:
+            return Numbers(bins.edges) if bins.edges else Categories(bins.categories, most)
+        if plausible.classes is not None:
+            return Categories(sorted(plausible.classes), most)
+        if plausible.is_range:
+            return Numbers(DEFAULT_EDGES)
+        first = next((each for each in values if category_of(each) is not None), 0.0)
+        # Whole numbers may be classes or counts of something: as classes, both can be compared.
+        return Categories((), most) if isinstance(first, int) else fitting(first, most)
+
+    def _plausible(self, output: str) -> Plausible:
+        return (self._settings.plausible or ANYTHING) if output == MAIN_OUTPUT else ANYTHING

@@ -1,0 +1,288 @@
+"""What is counted of inputs and outputs, whatever their shape; the same in all shapes."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
+
+from instrument.reading import Shown
+from serinus_instrument import Limits, instrument
+
+EDGES = [0.0, 1.0, 2.0]
+PROFILE = {
+    "schema": 1,
+    "prediction": {"edges": [0.25, 0.5, 0.75], "counts": [1, 1, 1, 1]},
+    "features": {
+        "age": {"edges": EDGES, "counts": [1, 1, 1, 1]},
+        "country": {"categories": {"de": 5, "fr": 1}},
+    },
+}
+
+
+@pytest.fixture
+def registry() -> CollectorRegistry:
+    return CollectorRegistry()
+
+
+def counted(registry: CollectorRegistry, answer: Any, *given: Any, **declared: Any) -> Shown:
+    """Call an instrumented function that answers always the same, and return what is shown."""
+    model = instrument(lambda rows: answer, registry=registry, **declared)
+    for each in given:
+        assert model(each) is answer
+    return Shown(registry)
+
+
+ROWS = [[1.0, "de"], [2.5, "fr"], [None, "it"]]
+NAMES = ["age", "country"]
+SHAPES: dict[str, Any] = {
+    "rows": ROWS,
+    "tuples": tuple(map(tuple, ROWS)),
+    "records": [dict(zip(NAMES, row, strict=True)) for row in ROWS],
+    "columns": {"age": [1.0, 2.5, None], "country": ["de", "fr", "it"]},
+    "arrays": {"age": np.array([1.0, 2.5, math.nan]), "country": np.array(["de", "fr", "it"])},
+    "objects": np.array(ROWS, dtype=object),
+    "frame": pd.DataFrame(ROWS, columns=NAMES),
+    "another order": pd.DataFrame(ROWS, columns=NAMES)[["country", "age"]],
+}
+
+
+class TestInputs:
+    @pytest.mark.parametrize("shape", SHAPES)
+    @pytest.mark.parametrize("times", [1, 20])
+    def test_all_shapes_count_the_same(self, registry, shape, times):
+        given = SHAPES[shape]
+        if times > 1 and isinstance(given, list | tuple):  # many rows go another way than few
+            given = given * times
+        elif times > 1 and isinstance(given, dict):
+            given = {name: np.tile(np.asarray(column, dtype=object), times) for name, column in given.items()}
+        elif isinstance(given, pd.DataFrame):
+            given = pd.concat([given] * times)
+        elif times > 1:
+            given = np.tile(given, (times, 1))
+        shown = counted(registry, [0.1] * 3 * times, given, profile=PROFILE)
+        assert shown.buckets("serinus_feature", feature="age") == [0, times, 0, times]
+        assert shown("serinus_feature_sum", feature="age") == 3.5 * times
+        assert shown.all("serinus_feature_category_total", "category") == {"de": times, "fr": times, "it": times}
+        assert shown.all("serinus_feature_missing_total", "feature") == {"age": times}
+        assert shown("serinus_predictions_total") == 3 * times
+
+    @pytest.mark.parametrize("row", [{"age": 1.0, "country": "de"}, [[1.0, "de"]], [1.0, "de"], (1.0, "de")])
+    def test_a_single_row(self, registry, row):
+        shown = counted(registry, 0.3, row, profile=PROFILE)
+        assert shown.buckets("serinus_feature", feature="age") == [0, 1, 0, 0]
+        assert shown("serinus_feature_category_total", feature="country", category="de") == 1
+
+    def test_one_dimension_is_a_row_of_numbers_or_a_column_of_them_by_the_answers(self, registry):
+        counted(registry, [0.1, 0.2, 0.3], np.array([1.0, 2.0, 3.0]), name="column")
+        counted(registry, 0.3, np.array([1.0, 2.0, 3.0]), name="row")
+        assert Shown(registry, "column").all("serinus_feature_count", "model", "feature") == {
+            "column/f0": 3, "row/f0": 1, "row/f1": 1, "row/f2": 1,
+        }  # fmt: skip
+
+    def test_names_come_from_the_model_that_knows_them(self, registry):
+        class Fitted:
+            feature_names_in_ = np.array(["height", "weight"])
+
+            def predict(self, rows):
+                return np.zeros(len(rows))
+
+        instrument(Fitted(), registry=registry).predict(np.ones((2, 2)))
+        assert Shown(registry).all("serinus_feature_count", "feature") == {"height": 2, "weight": 2}
+
+    def test_an_input_is_a_number_or_a_category_as_its_first_value_that_is_there(self, registry):
+        rows = [[None, None], [1.0, "x"], [2.0, "y"]]
+        shown = counted(registry, [0.1] * 3, rows, rows)
+        assert shown.all("serinus_feature_count", "feature") == {"f0": 4}
+        assert shown.all("serinus_feature_category_total", "category") == {"x": 2, "y": 2}
+        assert shown.all("serinus_feature_missing_total", "feature") == {"f0": 2, "f1": 2}
+
+    @pytest.mark.parametrize("many", [False, True])
+    def test_infinity_counts_and_is_not_summed(self, registry, many):
+        column = [math.inf, -math.inf, 1.0] + [math.nan] * (20 if many else 1)
+        shown = counted(registry, [0.1] * len(column), [[each] for each in column], features=["f0"])
+        assert shown("serinus_feature_sum", feature="f0") == 1.0
+        assert shown("serinus_feature_count", feature="f0") == 3
+        assert shown("serinus_feature_missing_total", feature="f0") == len(column) - 3
+
+    @pytest.mark.parametrize("many", [1, 20])
+    def test_what_is_no_number_is_missing(self, registry, many):
+        rows = [["12"], ["n/a"], [[1]]] * many
+        shown = counted(registry, [0.1] * len(rows), rows, profile={
+            "schema": 1, "features": {"age": {"edges": EDGES, "counts": [1, 1, 1, 1]}}})  # fmt: skip
+        assert shown("serinus_feature_count", feature="age") == many
+        assert shown("serinus_feature_missing_total", feature="age") == 2 * many
+
+    @given(st.lists(st.floats(allow_nan=True, allow_infinity=True, width=32), min_size=1, max_size=40))
+    def test_few_and_many_rows_count_the_same(self, values):
+        registry = CollectorRegistry()
+        profile = {"schema": 1, "features": {"x": {"edges": [-1.0, 0.0, 3.5], "counts": [1, 1, 1, 1]}}}
+        one = instrument(lambda rows: [0.5] * len(rows), name="one", profile=profile, registry=registry)
+        all_ = instrument(lambda rows: [0.5] * len(rows), name="all", profile=profile, registry=registry)
+        for each in values:
+            one(np.array([[each]]))
+        all_(np.array([[each] for each in values] * 1 + [[math.nan]] * 9))
+        first, second = Shown(registry, "one"), Shown(registry, "all")
+        assert first.buckets("serinus_feature", feature="x") == second.buckets("serinus_feature", feature="x")
+        told = [s("serinus_feature_sum", feature="x") for s in (first, second)]
+        assert told[0] == pytest.approx(told[1], rel=1e-6, abs=1e30)
+
+    def test_an_edge_belongs_to_the_bucket_below_it(self, registry):
+        shown = counted(registry, [0.1] * 20, [[2.0, "de"]] * 20, profile=PROFILE)
+        assert shown.buckets("serinus_feature", feature="age") == [0, 0, 20, 0]
+
+
+class TestOutputs:
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            [0.1, 0.5, 0.9],
+            (0.1, 0.5, 0.9),
+            np.array([0.1, 0.5, 0.9]),
+            np.array([[0.1], [0.5], [0.9]]),
+            [[0.1], [0.5], [0.9]],
+            {"prediction": [0.1, 0.5, 0.9]},
+            {"score": np.array([0.1, 0.5, 0.9]), "why": "because"},
+            [{"score": 0.1, "why": "x"}, {"score": 0.5, "why": "y"}, {"score": 0.9, "why": "z"}],
+            pd.Series([0.1, 0.5, 0.9]),
+            pd.DataFrame({"score": [0.1, 0.5, 0.9]}),
+        ],
+        ids=lambda answer: type(answer).__name__,
+    )
+    def test_all_shapes_count_the_same(self, registry, answer):
+        shown = counted(registry, answer, [[1.0, "de"]] * 3, profile=PROFILE)
+        assert shown.buckets("serinus_prediction", output="prediction") == [1, 1, 0, 1]
+        assert shown("serinus_predictions_total") == 3
+        assert shown.all("serinus_instrument_errors_total", "reason") == {}
+
+    @pytest.mark.parametrize("answer", [["cat", "dog"], np.array(["cat", "dog"]), [{"label": "cat"}, {"label": "dog"}]])
+    def test_classes(self, registry, answer):
+        shown = counted(registry, answer, [[1.0]] * 2)
+        assert shown.all("serinus_predicted_class_total", "output", "class") == {
+            "prediction/cat": 1,
+            "prediction/dog": 1,
+        }
+
+    def test_whole_numbers_are_classes_unless_declared_a_number(self, registry):
+        assert counted(registry, [1, 0, 1], [[1.0]] * 3).all("serinus_predicted_class_total", "class") == {
+            "0": 1,
+            "1": 2,
+        }
+        other = CollectorRegistry()
+        assert counted(other, [1, 0, 1], [[1.0]] * 3, plausible=(0, 9)).all("serinus_prediction_count", "output") == {
+            "prediction": 3
+        }
+
+    def test_several_outputs(self, registry):
+        answer = {"amount": [1.5, 2.5], "currency": ["EUR", "USD"], "explanation": np.ones((2, 7))}
+        shown = counted(registry, answer, [[1.0]] * 2, output="currency")
+        assert shown.all("serinus_predicted_class_total", "output", "class") == {
+            "prediction/EUR": 1, "prediction/USD": 1}  # fmt: skip
+        assert shown.all("serinus_prediction_count", "output") == {"amount": 2}
+
+    def test_probabilities_are_the_score_of_two_classes_or_the_likeliest_of_many(self, registry):
+        class Two:
+            def predict_proba(self, rows):
+                return np.array([[0.9, 0.1], [0.3, 0.7]])
+
+        class Three:
+            classes_ = np.array(["cat", "dog", "cow"])
+
+            def predict_proba(self, rows):
+                return np.array([[0.1, 0.2, 0.7], [math.nan, 0.2, 0.1]])
+
+        instrument(Two(), name="two", registry=registry).predict_proba([[1.0]] * 2)
+        instrument(Three(), name="three", registry=registry).predict_proba([[1.0]] * 2)
+        assert Shown(registry, "two")("serinus_prediction_sum", output="prediction") == pytest.approx(0.8)
+        three = Shown(registry, "three")
+        assert three.all("serinus_predicted_class_total", "class") == {"cow": 1}
+        assert three("serinus_implausible_predictions_total", reason="not_a_number") == 1
+
+    @pytest.mark.parametrize(
+        "answer", [object(), [object()], b"\x00" * 9, {}, [], None, [[1], [2, 3]], np.ones((2, 2, 2))]
+    )
+    def test_what_cannot_be_read_is_no_fault(self, registry, answer):
+        counted(registry, answer, [[1.0]], object(), None, "text", [], {}, np.array([]), np.ones((1, 2, 3)))
+
+
+class TestImplausible:
+    @pytest.mark.parametrize(
+        ("plausible", "answer", "reasons"),
+        [
+            ((0, 1), [0.0, 1.0, 1.1, -0.1], {"out_of_range": 2}),
+            ((0, None), [1e9, -1.0], {"out_of_range": 1}),
+            ((0, 1), [math.nan, math.inf, None, "many", 0.5], {"not_a_number": 4}),
+            (None, [math.nan, 1e300], {"not_a_number": 1}),
+            (["cat", "dog"], ["cat", "cow", None], {"unknown_class": 1, "not_a_number": 1}),
+            ({0, 1}, [0, 1, 1.0, 2], {"unknown_class": 1}),
+            ((0, 1), [(0.5, 7.0), (2.0, math.nan)], {"out_of_range": 1}),
+        ],
+    )
+    def test_table(self, registry, plausible, answer, reasons):
+        shown = counted(registry, answer, [[1.0]] * len(answer), plausible=plausible)
+        assert shown.all("serinus_implausible_predictions_total", "reason") == reasons
+        assert shown("serinus_predictions_total") == len(answer)
+
+    def test_a_class_that_training_did_not_have_is_one_that_cannot_be(self, registry):
+        profile = {"schema": 1, "prediction": {"categories": {"cat": 3, "dog": 4}}}
+        shown = counted(registry, ["cat", "cow"], [[1.0]] * 2, profile=profile)
+        assert shown.all("serinus_implausible_predictions_total", "reason") == {"unknown_class": 1}
+
+    def test_unless_the_profile_left_some_out(self, registry):
+        profile = {"schema": 1, "prediction": {"categories": {"cat": 3, "__other__": 4}}}
+        shown = counted(registry, ["cat", "cow"], [[1.0]] * 2, profile=profile)
+        assert shown.all("serinus_implausible_predictions_total", "reason") == {}
+
+    def test_series_are_there_before_the_first_one(self, registry):
+        shown = counted(registry, [0.5], plausible=(0, 1))
+        assert shown("serinus_implausible_predictions_total", reason="out_of_range") == 0
+        assert shown("serinus_predictions_total") == 0
+
+    @pytest.mark.parametrize("plausible", [(1, 0), (0, 1, 2), ("a", "b"), "cat", [], (0, "x")])
+    def test_what_makes_no_sense_is_refused_at_once(self, registry, plausible):
+        with pytest.raises(ValueError, match="plausible"):
+            counted(registry, [0.5], plausible=plausible)
+
+
+class TestBounds:
+    def bounded(self, registry: CollectorRegistry, make: Callable[[int], Any], answer: Any, **limits: int) -> Shown:
+        model = instrument(lambda rows: answer, registry=registry, limits=Limits(**limits))
+        for i in range(40):
+            model(make(i))
+        return Shown(registry)
+
+    def test_categories(self, registry):
+        shown = self.bounded(registry, lambda i: [[f"c{i}"]], [0.5], categories=5)
+        found = shown.all("serinus_feature_category_total", "category")
+        assert found == {**{f"c{i}": 1 for i in range(5)}, "__other__": 35}
+
+    def test_classes(self, registry):
+        model = instrument(lambda rows: rows[0], registry=registry, limits=Limits(classes=3))
+        for i in range(10):
+            model([f"k{i}"])
+        found = Shown(registry).all("serinus_predicted_class_total", "class")
+        assert found == {"k0": 1, "k1": 1, "k2": 1, "__other__": 7}
+
+    def test_features_by_name(self, registry, caplog):
+        shown = self.bounded(registry, lambda i: {f"n{i}": 1.0}, [0.5], features=10)
+        assert len(shown.all("serinus_feature_count", "feature")) == 10
+        assert shown("serinus_instrument_errors_total", reason="bound") == 30
+        assert len(caplog.records) == 1
+
+    def test_features_by_position(self, registry):
+        shown = self.bounded(registry, lambda i: np.ones((1, 500 + i)), [0.5], features=10)
+        assert sorted(shown.all("serinus_feature_count", "feature")) == sorted(f"f{i}" for i in range(10))
+
+    def test_outputs(self, registry):
+        shown = self.bounded(registry, lambda i: [[1.0]], {f"o{i}": [0.5] for i in range(30)}, outputs=4)
+        assert len(shown.all("serinus_prediction_count", "output")) == 4
+
+    def test_names_that_no_exposition_could_hold(self, registry):
+        shown = self.bounded(registry, lambda i: {"a\ud800": f"x\udfff{'y' * 1000}"}, [0.5])
+        (name,) = shown.all("serinus_feature_category_total", "category")
+        assert name == "x?" + "y" * 126
