@@ -4,7 +4,7 @@
 PYTHON ?= python3
 VENV := .venv
 RUN := PYTHONPATH=tests:. $(VENV)/bin/python
-PURE := -m "not api and not e2e and not servers and not bench"
+PURE := -m "not api and not e2e and not servers and not stores and not bench"
 
 .DEFAULT_GOAL := help
 .PHONY: help lint test-fast test bench-decisions bench-cost crds docs constraints kubeconfig cluster-up cluster-down demo demo-down

@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import BinaryIO
 
 import click
@@ -60,6 +61,27 @@ def judge_file(file: BinaryIO) -> None:
     except BadLine as bad:
         click.echo(f"{file.name}: {bad}", err=True)
         raise SystemExit(2) from bad
+
+
+@main.command("fetch")
+@click.option("--uri", required=True, help="Where the model is: s3, gs, az, https, hf, oci or models:/.")
+@click.option("--to", "directory", type=click.Path(path_type=Path), help="The directory that it goes into.")
+@click.option("--resolve", is_flag=True, help="Only say what stands there now, as one line of JSON.")
+@click.option("--pin", default="", help="Fetch exactly what --resolve said, or nothing.")
+@click.option(
+    "--digest", default="", help="Fetch nothing but this content: sha256:… of a file or of sha256sum's lines."
+)
+@click.option("--parallel", type=click.IntRange(1, 64), default=8, show_default=True, help="Requests at the same time.")
+def fetch_model(uri: str, directory: Path | None, resolve: bool, pin: str, digest: str, parallel: int) -> None:
+    """Fetch a model's files, whole or not at all; credentials come from the environment.
+
+    docs/artifacts.md says what every store needs. Ends with status 1 if asking again may help, and 2 if it will not.
+    """
+    if resolve == (directory is not None):
+        raise click.UsageError("give either --to or --resolve")
+    from serinus.fetch.run import main as run_fetch  # noqa: PLC0415
+
+    raise SystemExit(run_fetch(uri, directory, os.environ, pin=pin, digest=digest, parallel=parallel))
 
 
 @main.command("version")

@@ -1,0 +1,54 @@
+"""A single file on a web server. HTTP is all that it knows."""
+
+import base64
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+
+from serinus.fetch.pins import Pin
+from serinus.fetch.remote import Found, RemoteFile
+from serinus.fetch.uri import WebUri
+from serinus.fetch.web import Web, size_of, tag_of
+
+HINT = "The Secret needs HTTPS_USERNAME and HTTPS_PASSWORD, or HTTPS_TOKEN for a bearer token."
+
+
+class WebSource:
+    """One file."""
+
+    def __init__(self, uri: WebUri, environment: Mapping[str, str], web: Web) -> None:
+        """Prepare, without asking the server."""
+        self._uri, self._web = uri, web
+        self._authorization = authorization(environment, "HTTPS")
+
+    def find(self) -> Found:
+        """Ask for the first byte: unlike a HEAD this works with signed URLs, and shows whether parts can be had."""
+        headers = {"Range": "bytes=0-0"}
+        # 416 is how a server says that there is no first byte.
+        with self._web.open(self._uri.url, headers, self._authorization, own=frozenset({416})) as response:
+            name = self._uri.filename
+            file = RemoteFile(path=name, key=self._uri.url, size=size_of(response), etag=tag_of(response))
+            return Found(files=(file,))
+
+    def recall(self, pin: Pin) -> Found:
+        """Return the file of the pin, under the URL of today: a signature may have been renewed."""
+        (file,) = pin.found.files
+        return Found(
+            files=(RemoteFile(path=file.path, key=self._uri.url, size=file.size, etag=file.etag, sha256=file.sha256),)
+        )
+
+    def read(self, file: RemoteFile, start: int, end: int | None) -> AbstractContextManager[Iterator[bytes]]:
+        """Open a part of the file, on condition that it still is the same."""
+        return self._web.part(file.key, start, end, self._authorization, expected=file.etag, size=file.size)
+
+
+def authorization(environment: Mapping[str, str], prefix: str) -> str:
+    """Return the value of the header Authorization that variables such as ``HTTPS_TOKEN`` ask for, or nothing."""
+    if token := environment.get(f"{prefix}_TOKEN"):
+        return f"Bearer {token.strip()}"
+    username, password = environment.get(f"{prefix}_USERNAME"), environment.get(f"{prefix}_PASSWORD")
+    return basic(username, password or "") if username else ""
+
+
+def basic(username: str, password: str) -> str:
+    """Return the value of the header Authorization for a user, by RFC 7617."""
+    return f"Basic {base64.b64encode(f'{username}:{password}'.encode()).decode()}"

@@ -1,0 +1,227 @@
+"""Object stores: S3 and what speaks its protocol, Google Cloud Storage, Azure Blob Storage; all through obstore.
+
+The only module of the fetch that knows obstore, which finds its credentials in the environment by itself: keys, web
+identities, the node's metadata service.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import obstore
+from obstore import exceptions
+from obstore.store import AzureStore, GCSStore, S3Store
+
+from serinus.fetch.failures import FetchFailed, Passing, Reason
+from serinus.fetch.pins import Pin
+from serinus.fetch.remote import Found, RemoteFile
+from serinus.fetch.source import BLOCK_BYTES, replaced, unchanged
+from serinus.fetch.uri import ObjectUri
+
+# More versions do not fit into a pin, so asking for them would be in vain.
+_MOST_VERSIONS = 80
+_CREDENTIALS = {
+    "s3": "The Secret needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_REGION; AWS_ENDPOINT_URL for stores "
+    "other than Amazon's), or AWS_SKIP_SIGNATURE=true for a public bucket.",
+    "gs": "The Secret needs GOOGLE_SERVICE_ACCOUNT_KEY (the JSON of a key), or GOOGLE_SKIP_SIGNATURE=true for a public "
+    "bucket.",
+    "az": "The Secret needs AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY or AZURE_STORAGE_SAS_TOKEN (or a "
+    "client's AZURE_STORAGE_CLIENT_ID, …_SECRET and …_TENANT_ID), or AZURE_SKIP_SIGNATURE=true for a public container.",
+}
+# Where the clouds' metadata services are: asked only when no other credentials were found.
+_METADATA = re.compile(
+    r"169\.254\.169\.254|169\.254\.170\.2|metadata(\.google\.internal)?/computeMetadata|fd00:ec2::254"
+)
+_STATUS = re.compile(r"\bstatus(?: code)?:? \"?(\d{3})\b|\b(\d{3}) (?:Bad Request|Unauthorized|Forbidden|Not Found)")
+_MISSING = re.compile(
+    r"(?i)missing (?:credential|account|key|bucket|region)|could not find|no credentials|MissingAccount"
+)
+
+
+class ObjectSource:
+    """An object, or all objects below a prefix."""
+
+    def __init__(
+        self, uri: ObjectUri, environment: Mapping[str, str], *, allow_http: bool, certificates: str = ""
+    ) -> None:
+        """Prepare, without asking the store.
+
+        Args:
+            uri: Where the model is.
+            environment: Decides whether an endpoint without TLS was asked for; obstore reads the rest from its own.
+            allow_http: Whether connections without TLS are allowed.
+            certificates: PEM of the authorities to trust beside the usual ones.
+
+        Raises:
+            FetchFailed: What is set does not fit together.
+        """
+        self._uri = uri
+        endpoints = (environment.get(name, "") for name in _ENDPOINTS)
+        client: dict[str, Any] = {
+            "allow_http": allow_http or any(endpoint.startswith("http://") for endpoint in endpoints),
+            "connect_timeout": timedelta(seconds=10),
+            # Of the whole request: a part of 16 MiB over a thin line.
+            "timeout": timedelta(minutes=10),
+            "read_timeout": timedelta(seconds=60),
+        }
+        if certificates:
+            client["root_certificate"] = certificates
+        retry: dict[str, Any] = {"max_retries": 2, "retry_timeout": timedelta(seconds=30)}
+        with self._failures(""):
+            self._store = _open_store(uri, client, retry)
+
+    def find(self) -> Found:
+        """Ask the store for the object, or for all below the prefix, with versions where it keeps them."""
+        files = self._list()
+        if len(files) <= _MOST_VERSIONS:
+            with ThreadPoolExecutor(8) as pool:
+                files = tuple(pool.map(self._with_version, files))
+        return Found(files=files)
+
+    def recall(self, pin: Pin) -> Found:
+        """Return the files of the pin; if they did not fit into it, what is listed now, if that is the same."""
+        return pin.found if pin.found.files else unchanged(Found(files=self._list()), pin)
+
+    @contextmanager
+    def read(self, file: RemoteFile, start: int, end: int | None) -> Iterator[Iterator[bytes]]:
+        """Open a part of an object: of its version, or on condition that it still has its etag."""
+        options: dict[str, Any] = {}
+        if file.version:
+            options["version"] = file.version
+        elif file.etag:
+            options["if_match"] = file.etag
+        if end is not None:
+            options["range"] = (start, end)
+        elif start:
+            options["range"] = {"offset": start}
+        try:
+            with self._failures(file.key):
+                result = obstore.get(self._store, file.key, options=options)  # type: ignore[arg-type]
+        except FetchFailed as failed:
+            # What was listed a moment ago, or pinned, and is not there now.
+            if failed.reason is Reason.NOT_FOUND:
+                raise replaced(f"{self._shown(file.key)} was removed after it was resolved") from failed
+            raise
+        if result.meta["size"] != file.size:
+            raise replaced(
+                f"{self._shown(file.key)} had {file.size} bytes when it was resolved, now {result.meta['size']}"
+            )
+        yield self._blocks(result, file.key)
+
+    def _blocks(self, result: Any, key: str) -> Iterator[bytes]:
+        with self._failures(key):
+            for block in result.stream(min_chunk_size=BLOCK_BYTES):
+                yield bytes(block)
+
+    def _list(self) -> tuple[RemoteFile, ...]:
+        prefix = self._uri.key
+        with self._failures(prefix):
+            listed = [meta for chunk in obstore.list(self._store, prefix or None, chunk_size=1000) for meta in chunk]
+        files = _without_directories(prefix, listed)
+        if files:
+            return files
+        if prefix:
+            with self._failures(prefix):
+                meta = obstore.head(self._store, prefix)
+            return (_file(meta, prefix.rpartition("/")[2]),)
+        raise FetchFailed(Reason.NOT_FOUND, f"{self._shown(prefix)} holds no object. Is the path right?")
+
+    def _with_version(self, file: RemoteFile) -> RemoteFile:
+        with self._failures(file.key):
+            meta = obstore.head(self._store, file.key)
+        return _file(meta, file.path)
+
+    def _shown(self, key: str) -> str:
+        return f"{self._uri.scheme}://{self._uri.bucket}/{key}"
+
+    @contextmanager
+    def _failures(self, key: str) -> Iterator[None]:
+        """Turn obstore's errors into ours."""
+        hint = _CREDENTIALS[self._uri.scheme]
+        shown = self._shown(key)
+        try:
+            yield
+        except FileNotFoundError as error:
+            raise FetchFailed(Reason.NOT_FOUND, f"{shown} does not exist. Is the path right?") from error
+        except exceptions.PreconditionError as error:
+            raise replaced(f"{shown} was replaced after it was resolved") from error
+        except (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError) as error:
+            raise FetchFailed(
+                Reason.FORBIDDEN, f"{shown} may not be read with these credentials ({_brief(error)}). {hint}"
+            ) from error
+        except exceptions.InvalidPathError as error:
+            raise FetchFailed(
+                Reason.UNSUPPORTED, f"{shown} holds an object whose name cannot be read ({_brief(error)}). Rename it."
+            ) from error
+        except (exceptions.BaseError, ValueError, OSError) as error:
+            raise self._unclear(error, shown, hint) from error
+
+    def _unclear(self, error: Exception, shown: str, hint: str) -> Exception:
+        text = str(error)
+        if _METADATA.search(text) or _MISSING.search(text):
+            return FetchFailed(Reason.CREDENTIALS_MISSING, f"There are no credentials for {shown}. {hint}")
+        status = _STATUS.search(text)
+        code = int(status[1] or status[2]) if status else 0
+        if code in {401, 403}:
+            return FetchFailed(
+                Reason.FORBIDDEN, f"{shown} may not be read with these credentials (status {code}). {hint}"
+            )
+        if 400 <= code < 500 and code not in {408, 425, 429}:
+            return FetchFailed(Reason.UNSUPPORTED, f"{shown} cannot be read: {_brief(error)}.")
+        if isinstance(error, exceptions.UnknownConfigurationKeyError | ValueError):
+            return FetchFailed(Reason.UNSUPPORTED, f"The settings for {shown} do not fit: {_brief(error)}. {hint}")
+        return Passing(f"{shown} cannot be read: {_brief(error)}")
+
+
+_ENDPOINTS = (
+    "AWS_ENDPOINT",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_S3",
+    "GOOGLE_BASE_URL",
+    "AZURE_STORAGE_ENDPOINT",
+    "AZURE_ENDPOINT",
+)
+
+
+def _open_store(uri: ObjectUri, client: dict[str, Any], retry: dict[str, Any]) -> Any:
+    options: dict[str, Any] = {"client_options": client, "retry_config": retry}
+    match uri.scheme:
+        case "s3":
+            return S3Store(uri.bucket, **options)
+        case "gs":
+            return GCSStore(uri.bucket, **options)
+        case _:
+            account: dict[str, Any] = {"account_name": uri.account} if uri.account else {}
+            return AzureStore(uri.bucket, **account, **options)
+
+
+def _without_directories(prefix: str, listed: list[Any]) -> tuple[RemoteFile, ...]:
+    """Return the files of a listing, without the empty objects with which consoles mark a directory."""
+    directories = {path[:i] for path in (str(meta["path"]) for meta in listed) for i, c in enumerate(path) if c == "/"}
+    start = len(prefix) + 1 if prefix else 0
+    return tuple(
+        _file(meta, str(meta["path"])[start:])
+        for meta in sorted(listed, key=lambda meta: str(meta["path"]).encode())
+        if not (meta["size"] == 0 and (meta["path"] in directories or meta["path"] == prefix))
+    )
+
+
+def _file(meta: Any, path: str) -> RemoteFile:
+    version = meta.get("version") or ""
+    return RemoteFile(
+        path=path,
+        key=str(meta["path"]),
+        size=int(meta["size"]),
+        etag=meta.get("e_tag") or "",
+        # What Amazon calls the version of an object that has none, and that the next write replaces.
+        version="" if version == "null" else version,
+    )
+
+
+def _brief(error: Exception) -> str:
+    """Return the first sentence of an error; what follows is a dump of the request."""
+    line = " ".join(str(error).split("Debug source")[0].split())
+    return line if len(line) <= 300 else f"{line[:300]}…"

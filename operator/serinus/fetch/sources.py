@@ -1,0 +1,77 @@
+"""Opens the source that a URI asks for. Only the libraries of that kind of store are imported."""
+
+import os
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from serinus.fetch.failures import FetchFailed, Reason
+from serinus.fetch.source import Source
+from serinus.fetch.uri import HubUri, MlflowUri, ObjectUri, RegistryUri, WebUri, parse_uri
+from serinus.fetch.web import Web
+
+ALLOW_HTTP = "SERINUS_FETCH_ALLOW_HTTP"
+CERTIFICATES = "SERINUS_FETCH_CA"
+
+
+def open_source(text: str, environment: Mapping[str, str]) -> Source:
+    """Return the source for a URI, without asking anybody yet.
+
+    Raises:
+        FetchFailed: The URI or the environment is not usable, or a library is missing.
+    """
+    uri = parse_uri(text)
+    allow_http = environment.get(ALLOW_HTTP, "").strip().lower() == "true"
+    certificates = environment.get(CERTIFICATES, "")
+    try:
+        match uri:
+            case ObjectUri():
+                from serinus.fetch.objects import ObjectSource  # noqa: PLC0415
+
+                return ObjectSource(uri, environment, allow_http=allow_http, certificates=certificates)
+            case WebUri():
+                from serinus.fetch import https  # noqa: PLC0415
+
+                return https.WebSource(uri, environment, _web(https.HINT, certificates, allow_http))
+            case HubUri():
+                from serinus.fetch import hub  # noqa: PLC0415
+
+                plain = allow_http or environment.get("HF_ENDPOINT", "").startswith("http://")
+                return hub.HubSource(uri, environment, _web(hub.HINT, certificates, plain))
+            case RegistryUri():
+                from serinus.fetch import registry  # noqa: PLC0415
+
+                web = _web(registry.HINT, certificates, allow_http)
+                return registry.RegistrySource(uri, environment, web, allow_http=allow_http)
+            case MlflowUri():
+                return _open_mlflow(uri, environment, certificates, allow_http)
+    except ImportError as error:
+        raise FetchFailed(
+            Reason.UNSUPPORTED, f"The library {error.name} is missing in this image: install serinus[fetch]."
+        ) from error
+
+
+def _open_mlflow(uri: MlflowUri, environment: Mapping[str, str], certificates: str, allow_http: bool) -> Source:
+    from serinus.fetch import mlflow  # noqa: PLC0415
+
+    where = environment.get("MLFLOW_REGISTRY_URI") or environment.get("MLFLOW_TRACKING_URI") or ""
+    web = _web(mlflow.HINT, certificates, allow_http or where.startswith("http://"))
+    return mlflow.MlflowSource(uri, environment, web, lambda other: open_source(other, environment))
+
+
+def _web(hint: str, certificates: str, allow_http: bool) -> Web:
+    return Web(allow_http=allow_http, hint=hint, certificates=_file_of(certificates) if certificates else None)
+
+
+@cache
+def _file_of(certificates: str) -> str:
+    """Return the path of a file that holds the usual authorities and the given ones; it ends with the process.
+
+    It lies in memory: the container's file system may be read-only.
+    """
+    import certifi  # noqa: PLC0415
+
+    descriptor = os.memfd_create("authorities")
+    with os.fdopen(os.dup(descriptor), "wb") as out:
+        out.write(Path(certifi.where()).read_bytes() + b"\n" + certificates.encode())
+    return f"/proc/self/fd/{descriptor}"
