@@ -38,7 +38,7 @@ class Server:
     packages: str
     """``constraints/server-<packages>.txt``"""
     version: str
-    """What an exposition of it is called after."""
+    """That its preset says it was tried with."""
     command: Callable[[Place], Sequence[str | Path]]
     body: Callable[[float], object]
     """The JSON that carries one value."""
@@ -220,7 +220,7 @@ SERVERS = (
         name="kserve-v2",
         preset="kserve",
         packages="kserve",
-        version="0.21.0-v2",
+        version="0.21.0",
         command=_kserve,
         body=_tensor,
         path="/v2/models/iris/infer",
@@ -228,7 +228,7 @@ SERVERS = (
         unknown="/v2/models/nosuch/infer",
         probe="/v2/models/iris/ready",
         own_metrics_port=False,
-        answers={**_KSERVE, Sort.INVALID: Answer(status=400)},
+        answers={**_KSERVE, Sort.MALFORMED: Answer(status=422), Sort.INVALID: Answer(status=422)},
     ),
     Server(
         name="mlserver",
@@ -317,8 +317,8 @@ SERVERS = (
         answers={**_WEB, Sort.UNKNOWN: _NOT_COUNTED},
     ),
     Server(
-        name="opentelemetry",
-        preset="opentelemetry",
+        name="opentelemetry-seconds",
+        preset="opentelemetry-seconds",
         packages="opentelemetry",
         version="0.66b2",
         command=_uvicorn("opentelemetry_app"),
@@ -330,8 +330,8 @@ SERVERS = (
         answers=_WEB,
     ),
     Server(
-        name="opentelemetry-old-names",
-        preset="opentelemetry-old",
+        name="opentelemetry-milliseconds",
+        preset="opentelemetry-milliseconds",
         packages="opentelemetry",
         version="0.66b2",
         command=_uvicorn("opentelemetry_app"),
