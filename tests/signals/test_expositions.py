@@ -1,50 +1,191 @@
-"""Presets against what servers really export."""
+"""Presets against what servers really export, or are documented to."""
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
-from serinus.signals.presets import preset, runtimes
-from serinus.signals.queries import newest, of_pods
-from serinus.signals.scope import Scope
-from support.tsdb import Tsdb
+from serinus.errors import BrokenInvariant
+from serinus.signals.detection import detect, looked_for
+from serinus.signals.placeholders import filled
+from serinus.signals.preset import Preset
+from serinus.signals.presets import all_presets, read_folder
+from serinus.signals.selectors import Matcher, Operator, Selector
+from support.expositions import FOLDER, Exposition, chosen, counted, expositions
 
-FOLDER = Path(__file__).parent / "expositions"
-SCOPE = Scope(namespace="risk", canary="iris-bcdfghjklm", stable="iris-zzxxwwvvtt", model="iris")
-POD = {"namespace": "risk", "pod": "iris-bcdfghjklm-5f7c9d-abcde", "instance": "10.0.0.1:8082", "job": "pods"}
-
-EXPECTED = {  # total, bad, client errors, requests in the histogram
-    "mlserver": (7, 2, 1, 7),
-    "generic-status": (13, 3, 0, 13),
-    "generic-grouped": (13, 3, 2, 13),
-    "generic-code": (13, 3, 0, 13),
-    "generic-status_code": (13, 3, 0, 13),
-}
+PRESETS = all_presets()
+ALL = expositions()
 
 
-def scraped(name: str) -> Tsdb:
-    tsdb = Tsdb()
-    for family in text_string_to_metric_families((FOLDER / f"{name}.txt").read_text(encoding="utf-8")):
-        for sample in family.samples:
-            tsdb.add(100.0, sample.name, sample.value, **sample.labels, **POD)
-    return tsdb
+@pytest.mark.parametrize("exposition", [pytest.param(each, id=f"{each.preset}/{each.name}") for each in ALL])
+def test_a_preset_counts_what_was_sent(exposition: Exposition) -> None:
+    bound = exposition.bind(PRESETS[exposition.preset])
+    assert counted(bound, exposition) == exposition.about["counts"]
 
 
-@pytest.mark.parametrize("name", EXPECTED)
-def test_a_preset_picks_the_right_series(name: str) -> None:
-    tsdb, found = scraped(name), preset(name.split("-", maxsplit=1)[0]).bound_to("iris")
-
-    def total(selectors, **labels: str) -> float:
-        _, answer = tsdb.query(newest(of_pods(selectors, SCOPE)), 101.0)
-        return sum(float(each["value"][1]) for each in answer if labels.items() <= each["metric"].items())
-
-    assert found.client_errors is not None
-    assert found.latency is not None
-    picked = (found.errors.total, found.errors.bad, found.client_errors.bad)
-    assert (*map(total, picked), total(found.latency.buckets, le="+Inf")) == EXPECTED[name]
+@pytest.mark.parametrize("exposition", [pytest.param(each, id=f"{each.preset}/{each.name}") for each in ALL])
+def test_a_server_is_recognised(exposition: Exposition) -> None:
+    asked_for = exposition.exported & frozenset(looked_for())
+    assert (detect(asked_for, "generic").server or "") == exposition.about.get("detected", exposition.preset)
+    recognised = frozenset(PRESETS[exposition.preset].recognised.metrics)
+    assert recognised & exposition.exported
 
 
-def test_every_preset_has_an_exposition() -> None:
-    files = {each.stem.split("-")[0] for each in FOLDER.glob("*.txt")}
-    assert files == set(runtimes()) == {name.split("-")[0] for name in EXPECTED}
+@pytest.mark.parametrize("exposition", [pytest.param(each, id=f"{each.preset}/{each.name}") for each in ALL])
+def test_no_series_is_counted_twice(exposition: Exposition) -> None:
+    bound = exposition.bind(PRESETS[exposition.preset])
+    lists = [
+        each
+        for pair in (bound.errors, bound.client_errors, bound.implausible, bound.accuracy)
+        if pair
+        for each in (pair.total, pair.bad, pair.good)
+    ]
+    for selectors in (*lists, bound.latency.buckets if bound.latency else ()):
+        picked = [str(series) for part in chosen(selectors, exposition.series) for series in part]
+        assert len(picked) == len(set(picked))
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_has_an_exposition_of_the_kind_that_it_claims(name: str) -> None:
+    how = {each.about["how"] for each in ALL if each.preset == name}
+    assert how
+    assert how <= {"recorded", "documented"}
+    if PRESETS[name].tested.how != "documented":
+        assert "recorded" in how
+
+
+def without(preset: Preset, place: int, matcher: int) -> Preset:
+    """Return a preset of which one matcher of one selector is gone."""
+    at = -1
+
+    def change(selector: Selector) -> Selector:
+        nonlocal at
+        at += 1
+        if at != place:
+            return selector
+        return Selector(metric=selector.metric, matchers=selector.matchers[:matcher] + selector.matchers[matcher + 1 :])
+
+    return preset.mapped(change)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_matcher_earns_its_place(name: str) -> None:
+    """Without any one of them, at least one exposition is counted differently."""
+    preset = PRESETS[name]
+    mine = [(each, counted(each.bind(preset), each)) for each in ALL if each.preset == name]
+    for place, selector in enumerate(preset.selectors()):
+        for matcher in range(len(selector.matchers)):
+            weaker = without(preset, place, matcher)
+            assert any(counted(each.bind(weaker), each) != before for each, before in mine), (
+                f"{selector} counts the same without {selector.matchers[matcher]}: extend an exposition"
+            )
+
+
+@pytest.mark.parametrize("name", [name for name, preset in PRESETS.items() if preset.probes])
+def test_probes_are_not_counted(name: str) -> None:
+    preset = PRESETS[name]
+    mine = [(each, counted(each.bind(preset), each)) for each in ALL if each.preset == name]
+    assert preset.probes is not None
+    for label in preset.probes.labels:
+        fewer = tuple(each for each in preset.probes.labels if each != label)
+        weaker = replace(preset, probes=replace(preset.probes, labels=fewer))
+        assert any(counted(each.bind(weaker), each) != before for each, before in mine), label
+
+
+def test_the_edges_of_a_preset_are_those_that_are_exported() -> None:
+    for each in ALL:
+        latency = each.bind(PRESETS[each.preset]).latency
+        if latency is None or not latency.edges or latency.configurable:
+            continue
+        picked = [series for part in chosen(latency.buckets, each.series) for series in part]
+        exported = sorted({float(labels["le"]) for _, labels, _ in picked})[:-1]
+        assert tuple(exported) == latency.edges, (each.preset, each.name)
+
+
+NEW_SERVER = """
+schema = 2
+runtime = "oracle"
+kind = "server"
+rank = 3
+versions = ">=1"
+summary = "A server that nobody has heard of"
+source = "https://oracle.example/metrics"
+
+[tested]
+version = "1.0"
+how = "documented"
+
+[recognised]
+metrics = ["oracle_answers_total"]
+
+[serving]
+protocol = "http"
+port = 7000
+readiness_path = "/models/$model/up"
+
+[metrics]
+port = 7001
+path = "/metrics"
+
+[errors]
+total = ['oracle_answers_total{model="$model"}']
+bad = ['oracle_answers_total{model="$model",outcome="failed"}']
+
+[latency]
+buckets = ['oracle_answer_milliseconds_bucket{model="$model"}']
+seconds_per_unit = 0.001
+edges = [10.0, 100.0]
+
+[absent]
+client_errors = "the oracle never refuses a question"
+"""
+NEW_EXPOSITION = """
+oracle_answers_total{model="iris",outcome="answered"} 7
+oracle_answers_total{model="iris",outcome="failed"} 3
+oracle_answers_total{model="other",outcome="failed"} 5
+oracle_answer_milliseconds_bucket{model="iris",le="10"} 4
+oracle_answer_milliseconds_bucket{model="iris",le="100"} 9
+oracle_answer_milliseconds_bucket{model="iris",le="+Inf"} 10
+"""
+NEW_HEADER = """
+server = "oracle 1.0"
+how = "documented"
+mix = "7 answered, 3 fail; 5 of another model fail; 1 slower than 0.1 s"
+source = "https://oracle.example/metrics"
+
+[counts]
+errors = [10, 3]
+latency = { total = 10, largest = 0.1, bound = 0.1, slow = 1 }
+"""
+
+
+def test_a_new_server_is_one_preset_and_one_exposition_and_no_code(tmp_path: Path) -> None:
+    presets, data = tmp_path / "presets", tmp_path / "expositions"
+    presets.mkdir()
+    for name in ("generic", "mlserver"):
+        shutil.copy(Path(__file__).parents[2] / "operator/serinus/signals/presets" / f"{name}.toml", presets)
+        shutil.copytree(FOLDER / name, data / name)
+    (presets / "oracle.toml").write_text(NEW_SERVER)
+    (data / "oracle").mkdir()
+    (data / "oracle" / "first.txt").write_text(NEW_EXPOSITION)
+    (data / "oracle" / "first.toml").write_text(NEW_HEADER)
+
+    known = read_folder(presets)
+    assert known["oracle"].bound_to("a b").serving.readiness_path == "/models/a%20b/up"
+    for each in expositions(data):
+        asked_for = each.exported & frozenset(looked_for(known))
+        assert detect(asked_for, "generic", known).server == each.preset
+        assert counted(each.bind(known[each.preset]), each) == each.about["counts"]
+
+    (presets / "oracle.toml").write_text(NEW_SERVER.replace("[absent]", "[missing]"))
+    with pytest.raises(BrokenInvariant, match="oracle"):
+        read_folder(presets)
+
+
+def test_what_is_filled_in_is_taken_literally() -> None:
+    selector = Selector(
+        metric="m", matchers=(Matcher(label="service", operator=Operator.MATCHES, value="$namespace-$service-[0-9]+"),)
+    )
+    found = filled(selector, {"$namespace": "a.b", "$service": "iris$service"})
+    assert found.matchers[0].value == r"a\.b-iris\$service-[0-9]+"

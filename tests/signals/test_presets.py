@@ -1,10 +1,12 @@
 import re
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
 from serinus.errors import BrokenInvariant, InvalidSpec
-from serinus.signals.presets import all_presets, parse_preset, preset
+from serinus.signals.placeholders import filled, placeholders_of, tells_sides_apart
+from serinus.signals.presets import all_presets, family, parse_preset, preset, read_folder, runtimes, sources
 
 
 def written(runtime: str) -> str:
@@ -85,10 +87,27 @@ BROKEN = {
     "another runtime": ('runtime = "mlserver"', 'runtime = "other"'),
     "a text for a port": ("port = 8082", 'port = "8082"'),
     "an unknown placeholder": ('"$model"', '"$tenant"'),
-    "bad and good": ("[[errors.bad]]", '[[errors.good]]\nmetric = "x"\n\n[[errors.bad]]'),
-    "no errors, and no word why": ("[[errors.", "[[implausible."),
-    "an unknown operator": ('operator = "="', 'operator = "=="'),
-    "no metric's name": ('metric = "model_infer_request_failure_total"', 'metric = "rate(x)"'),
+    "bad and good": ("[client_errors]", "good = ['x']\n\n[client_errors]"),
+    "neither bad nor good": ("bad = ['model_infer_request_failure_total{model=\"$model\"}']", ""),
+    "no errors, and no word why": ("[errors]", "[implausible]"),
+    "errors, and a word why not": ("[errors]", "[absent]\nerrors = 'none'\n\n[errors]"),
+    "an unknown operator": ('{model="$model"}', '{model=="$model"}'),
+    "no metric's name": ("model_infer_request_failure_total", "rate(x)"),
+    "a label that Serinus adds": ('{model="$model"}', '{pod="$model"}'),
+    "an unknown kind": ('kind = "server"', 'kind = "sidecar"'),
+    "a server without a port": ("[serving]", "[serving2]"),
+    "a view from outside that serves": ('kind = "server"', 'kind = "outside"'),
+    "by what a server separates": ('kind = "server"', 'kind = "server"\nseparates = "pods"'),
+    "nothing to recognise it by": (
+        'metrics = ["model_infer_request_duration_count", "rest_server_requests_total"]',
+        "metrics = []",
+    ),
+    "tested how": ('how = "', 'how = "well '),
+    "a distribution without a label": ("[latency]", "[[predictions]]\ncategories = 'x'\n\n[latency]"),
+    "a distribution of two kinds": (
+        "[latency]",
+        "[[predictions]]\ncategories = 'x'\nbuckets = 'y'\nlabel = 'z'\n\n[latency]",
+    ),
     "edges that fall": ("edges = [0.005, 0.01", "edges = [0.01, 0.005"),
     "no TOML": ("[serving]", "[serving"),
 }
@@ -98,5 +117,54 @@ BROKEN = {
 def test_a_broken_preset_is_refused(old: str, new: str) -> None:
     text = written("mlserver")
     assert old in text
+    parse_preset("mlserver", text)
     with pytest.raises(BrokenInvariant, match="mlserver"):
         parse_preset("mlserver", text.replace(old, new))
+
+
+def test_a_family_is_its_newest_member_and_its_members_are_runtimes_too() -> None:
+    assert [each.runtime for each in family("knative")] == ["knative-1.21", "knative-1.19", "knative-1.0"]
+    assert preset("knative").runtime == "knative-1.21"
+    assert preset("knative-1.0").runtime == "knative-1.0"
+    assert {"knative", "knative-1.0", "vllm", "fastapi", "opentelemetry", "generic"} <= set(runtimes())
+    assert "istio" not in runtimes()
+    assert sources() == ("envoy-gateway", "ingress-nginx", "istio", "linkerd", "traefik")
+
+
+def test_two_files_cannot_claim_one_name(tmp_path: Path) -> None:
+    text = written("mlserver")
+    (tmp_path / "mlserver.toml").write_text(text)
+    other = text.replace('runtime = "mlserver"', 'runtime = "other"\nfamily = "mlserver"')
+    (tmp_path / "other.toml").write_text(other)
+    with pytest.raises(BrokenInvariant, match="name of a preset"):
+        read_folder(tmp_path)
+    (tmp_path / "mlserver.toml").write_text(text.replace('runtime = "mlserver"', 'runtime = "mlserver"\nfamily = "f"'))
+    (tmp_path / "other.toml").write_text(other.replace('family = "mlserver"', 'family = "f"'))
+    with pytest.raises(BrokenInvariant, match="same newer"):
+        read_folder(tmp_path)
+
+
+def test_the_models_name_stands_in_the_probe_percent_encoded() -> None:
+    serving = preset("mlserver").bound_to("models/é").serving
+    assert serving is not None
+    assert serving.readiness_path == "/v2/models/models%2F%C3%A9/ready"
+
+
+def test_a_models_name_is_never_taken_for_a_placeholder() -> None:
+    bound = preset("instrument").bound_to("$revision")
+    assert bound.accuracy is not None
+    assert str(bound.accuracy.total[0]).startswith('serinus_outcomes_total{model=~"\\\\$revision",')
+    assert placeholders_of(bound.accuracy.total[0]) == {"$revision"}
+    assert tells_sides_apart(bound.accuracy.total[0])
+    assert bound.implausible is not None
+    assert not tells_sides_apart(bound.implausible.total[0])
+    by_side = filled(bound.accuracy.total[0], {"$revision": "bcdfghjklm"})
+    assert 'revision="bcdfghjklm"' in str(by_side)
+
+
+def test_everything_has_a_source_and_says_what_it_cannot_give() -> None:
+    for each in all_presets().values():
+        assert each.cannot, each.runtime
+        assert all(sentence.endswith(".") for sentence in each.cannot), each.runtime
+        for clause in (each.absent.errors, each.absent.client_errors, each.absent.latency):
+            assert not clause.endswith("."), "it is put into a sentence"

@@ -5,12 +5,20 @@ The shape of a file in ``presets/``, and how it is filled in for one model. Must
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import ConfigDict
+from pydantic import BeforeValidator, ConfigDict
 
 from serinus.signals.placeholders import MODEL, filled, filled_path
-from serinus.signals.selectors import Matcher, Operator, Selector
+from serinus.signals.selectors import Matcher, Operator, Selector, parse_selector
+
+
+def _parsed(written: object) -> object:
+    return parse_selector(written) if isinstance(written, str) else written
+
+
+Written = Annotated[Selector, BeforeValidator(_parsed)]
+"""In a file as PromQL has it: ``name{label="value",…}``, without labels that Serinus adds."""
 
 _STRICT = ConfigDict(extra="forbid", strict=True)
 
@@ -84,9 +92,9 @@ class Counters:
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
-    total: tuple[Selector, ...]
-    bad: tuple[Selector, ...] = ()
-    good: tuple[Selector, ...] = ()
+    total: tuple[Written, ...]
+    bad: tuple[Written, ...] = ()
+    good: tuple[Written, ...] = ()
     """Then bad = total - good."""
 
 
@@ -95,7 +103,7 @@ class Histogram:
     """A classic histogram of durations."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
-    buckets: tuple[Selector, ...]
+    buckets: tuple[Written, ...]
     seconds_per_unit: float
     edges: tuple[float, ...] = ()
     """Finite upper bounds of the buckets, in the metric's unit, ascending; empty when they depend on the server."""
@@ -113,8 +121,8 @@ class Distribution:
     """How values spread: the buckets of a classic histogram, or a counter whose label names the category."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
-    buckets: Selector | None = None
-    categories: Selector | None = None
+    buckets: Written | None = None
+    categories: Written | None = None
     label: str | None = None
     """Of ``categories``."""
 
@@ -139,7 +147,7 @@ class Preset:
     """Its own name."""
     family: str = ""
     """The name that joins several generations or libraries; its own name if empty."""
-    rank: int
+    rank: int = 0
     """Among presets that are recognised in one exposition the highest describes the server best: 0 any server,
     1 a proxy in the pod, 2 a web framework, 3 a model server; within a family, the newer generation by ``newer``."""
     newer: int = 0

@@ -109,7 +109,7 @@ def parse_preset(name: str, text: str) -> Preset:
     try:
         # Through JSON, because only there a strict check takes an array for a tuple and a text for an enum.
         parsed = TypeAdapter(Preset).validate_json(json.dumps(tomllib.loads(text)))
-    except (tomllib.TOMLDecodeError, ValidationError, TypeError) as error:
+    except (tomllib.TOMLDecodeError, ValidationError, InvalidSpec, TypeError) as error:
         raise BrokenInvariant(f"preset {name}: {error}") from error
     if parsed.runtime != name:
         raise BrokenInvariant(f"preset {name}: calls itself {parsed.runtime}")
