@@ -1,0 +1,209 @@
+"""Run gates beside the reconciles: each in a thread of its own, looked at whenever its ModelDeployment is.
+
+The result is kept in memory until it stands in the record. After a restart a gate is run again: its requests are
+inferences, which change nothing. Knows which pods a gate asks; must not know what it asks them.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from threading import Event, Lock, Thread
+from typing import Any
+
+from serinus import contract
+from serinus.controller.candidate import Candidate
+from serinus.controller.children import Children
+from serinus.controller.observe import Sighting
+from serinus.gates.answers import NotAddressable
+from serinus.gates.gate import Gate, Job, Send, Stopped
+from serinus.gates.send import Target, send, target_of
+from serinus.rollout import steps
+from serinus.rollout.resources import StoredRevision, read_controller_revision
+from serinus.rollout.smoke import GateOutcome, Smoke
+from serinus.rollout.types import Canary, CanaryState, Observed
+from serinus.signals.preset import Serving
+from serinus.signals.presets import preset
+
+MOST = 16
+"""Gates at once; further ones wait for their turn."""
+MOST_OF_NAMESPACE = 4
+"""Gates of one namespace at once, so that nobody's slow models hold up everybody's."""
+
+log = logging.getLogger(__name__)
+
+Start = Callable[[Callable[[], None]], None]
+"""Runs something beside the caller."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Running:
+    key: tuple[str, str, int]
+    """The object's UID, the attempt and the step."""
+    stop: Event = field(default_factory=Event)
+    outcome: GateOutcome | None = None
+
+
+def in_a_thread(work: Callable[[], None]) -> None:
+    """Run something in a thread that does not keep the process from ending."""
+    Thread(target=work, name="gate", daemon=True).start()
+
+
+class Gatekeeper:
+    """Keeps the gates that are under way, at most one per ModelDeployment."""
+
+    def __init__(self, *, send: Send = send, start: Start = in_a_thread) -> None:
+        self._send = send
+        self._start = start
+        self._lock = Lock()
+        self._running: dict[tuple[str, str], _Running] = {}
+
+    def look(self, children: Children, candidate: Candidate, sighting: Sighting, model: str) -> Sighting:
+        """Return what was seen with the outcome of the gate in force, if it has ended; begin it if it has not begun."""
+        place = (children.namespace, children.name)
+        found = _gate_in_force(candidate, sighting)
+        if found is None:
+            self.forget(*place)
+            return sighting
+        canary, smoke = found
+        key = (candidate.desired.uid, canary.identity, canary.step)
+        running = self._of(place, key)
+        if running is None and not canary.paused:
+            running = self._begin(place, key)
+            if running is not None:
+                self._run(running, children, candidate, sighting, canary, smoke, model)
+        if running is None or running.outcome is None:
+            return sighting
+        return replace(sighting, observed=replace(sighting.observed, gate=running.outcome))
+
+    def forget(self, namespace: str, name: str) -> None:
+        """Stop the gate of a ModelDeployment and drop its outcome, if there is one."""
+        with self._lock:
+            running = self._running.pop((namespace, name), None)
+        if running is not None:
+            running.stop.set()
+
+    def _of(self, place: tuple[str, str], key: tuple[str, str, int]) -> _Running | None:
+        with self._lock:
+            running = self._running.get(place)
+        if running is None or running.key == key:
+            return running
+        self.forget(*place)
+        return None
+
+    def _begin(self, place: tuple[str, str], key: tuple[str, str, int]) -> _Running | None:
+        """Take a place among the gates under way; None while there is none."""
+        with self._lock:
+            busy = [namespace for (namespace, _), each in self._running.items() if each.outcome is None]
+            if len(busy) >= MOST or busy.count(place[0]) >= MOST_OF_NAMESPACE:
+                return None
+            running = _Running(key=key)
+            self._running[place] = running
+        return running
+
+    def _run(
+        self,
+        running: _Running,
+        children: Children,
+        candidate: Candidate,
+        sighting: Sighting,
+        canary: Canary,
+        smoke: Smoke,
+        model: str,
+    ) -> None:
+        try:
+            job = _make_job(children, candidate, sighting, canary, smoke, model)
+        except NotAddressable as error:
+            running.outcome = _unreachable(canary, str(error))
+            return
+        except BaseException:
+            self.forget(children.namespace, children.name)
+            raise
+        if job is None:
+            self.forget(children.namespace, children.name)  # pods were ready a moment ago; the next look decides
+            return
+        place = {"namespace": children.namespace, "model_deployment": children.name}
+
+        def work() -> None:
+            try:
+                running.outcome = Gate(job=job, stop=running.stop, send=self._send).run()
+            except Stopped:
+                log.info("the gate of step %d was stopped", canary.ordinal, extra=place)
+            except Exception as error:
+                log.exception("the gate of step %d failed by itself", canary.ordinal, extra=place)
+                running.outcome = _unreachable(canary, f"the operator could not carry out the gate: {error!r}"[:300])
+
+        self._start(work)
+
+
+def _gate_in_force(candidate: Candidate, sighting: Sighting) -> tuple[Canary, Smoke] | None:
+    """Return the attempt and what its step asks, None unless a smoke step's pods are ready to be asked."""
+    canary, plan = sighting.progress.canary, sighting.observed.frozen
+    if canary is None or plan is None or canary.state is not CanaryState.ANALYSING:
+        return None
+    smoke = steps.current_step(plan, canary).smoke
+    return (canary, smoke) if smoke is not None and canary.revision == candidate.stored.revision else None
+
+
+def _unreachable(canary: Canary, message: str) -> GateOutcome:
+    return GateOutcome(
+        identity=canary.identity,
+        step=canary.step,
+        passed=False,
+        reason=contract.REASON_GATE_UNREACHABLE,
+        message=message,
+    )
+
+
+def _make_job(
+    children: Children, candidate: Candidate, sighting: Sighting, canary: Canary, smoke: Smoke, model: str
+) -> Job | None:
+    """Return what a gate needs to know; None if no canary pod is ready at this very moment.
+
+    Raises:
+        NotAddressable: there is nowhere to send the canary's requests to.
+    """
+    pods = children.pods()
+    targets = _targets(pods, sighting.observed, canary.revision, candidate.stored.port)
+    if not targets:
+        return None
+    serving, stable = _serving(candidate.stored.runtime, model), _stable(children, sighting)
+    return Job(
+        identity=canary.identity,
+        step=canary.step,
+        smoke=smoke,
+        canary=targets,
+        stable=_stable_targets(pods, sighting.observed, stable) if stable is not None else (),
+        model=model,
+        protocol=serving.protocol if serving is not None else "http",
+        probe_path=serving.readiness_path if serving is not None else None,
+        stable_protocol=_protocol(stable.runtime, model) if stable is not None else "http",
+    )
+
+
+def _targets(pods: list[dict[str, Any]], observed: Observed, revision: str, port: int | str) -> tuple[Target, ...]:
+    """Return where a revision's ready pods listen, by name."""
+    ready = {pod.name for pod in observed.pods if pod.revision == revision and pod.ready}
+    chosen: list[Mapping[str, Any]] = [pod for pod in pods if pod["metadata"]["name"] in ready]
+    return tuple(target_of(pod, port) for pod in sorted(chosen, key=lambda pod: str(pod["metadata"]["name"])))
+
+
+def _stable(children: Children, sighting: Sighting) -> StoredRevision | None:
+    stable = sighting.progress.stable
+    found = children.stored_revision(stable.revision) if stable is not None else None
+    return read_controller_revision(found) if found is not None else None
+
+
+def _stable_targets(pods: list[dict[str, Any]], observed: Observed, stable: StoredRevision) -> tuple[Target, ...]:
+    try:
+        return _targets(pods, observed, stable.revision, stable.port)[:1]
+    except NotAddressable:
+        return ()
+
+
+def _serving(runtime: str, model: str) -> Serving | None:
+    return preset(runtime).bound_to(model).serving
+
+
+def _protocol(runtime: str, model: str) -> str:
+    serving = _serving(runtime, model)
+    return serving.protocol if serving is not None else "http"

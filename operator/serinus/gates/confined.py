@@ -1,0 +1,110 @@
+"""Run users' JSONPaths and JSON Schemas in a process of their own, with little time and memory.
+
+Both are small programs: a regular expression or a nested path may take for ever, and Python's regular expressions
+hold up every other thread. The process gets no environment, no credentials and no network of ours.
+"""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from threading import BoundedSemaphore
+from typing import Any
+
+from serinus.errors import SerinusError
+from serinus.gates.checks import wrong_json
+from serinus.gates.distance import Distance, distance
+from serinus.rollout.smoke import Expect, JsonCheck
+
+CPU_SECONDS = 5
+MEMORY_BYTES = 384 * 1024 * 1024
+_WALL_SECONDS = 30.0
+_AT_ONCE = BoundedSemaphore(2)
+TOO_COSTLY = (
+    f"its JSONPaths and its JSON Schema took more than {CPU_SECONDS} s or {MEMORY_BYTES // 1024**2} MiB on this "
+    "answer: simplify them"
+)
+
+
+class TooCostly(SerinusError):
+    """The checks ended without a result."""
+
+
+def check_json(answers: Sequence[tuple[str, Expect]]) -> tuple[int, str] | None:
+    """Check bodies against what is expected inside them.
+
+    Returns:
+        Index of the first answer that is wrong, and what is wrong with it; None if nothing is.
+    """
+    try:
+        found = _run({"check": [[body, asdict(expect)] for body, expect in answers]})
+    except TooCostly:
+        return 0, TOO_COSTLY
+    return None if found is None else (int(found[0]), str(found[1]))
+
+
+def measure(pairs: Sequence[tuple[str, str]], outputs: Sequence[str]) -> Distance:
+    """Return how far pairs of bodies, canary's and stable's, lie apart."""
+    try:
+        return Distance(**_run({"distance": [list(each) for each in pairs], "outputs": list(outputs)}))
+    except TooCostly:
+        return Distance(shapes=f"not compared, because {TOO_COSTLY}")
+
+
+def _run(task: Mapping[str, Any]) -> Any:
+    environment = {"PYTHONPATH": os.pathsep.join(each for each in sys.path if each), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-s", "-P", "-m", "serinus.gates.confined"]
+    with _AT_ONCE:
+        try:
+            done = subprocess.run(  # noqa: S603
+                command,
+                input=json.dumps(task).encode(),
+                capture_output=True,
+                check=False,
+                env=environment,
+                timeout=_WALL_SECONDS,
+            )
+        except subprocess.TimeoutExpired as expired:
+            raise TooCostly from expired
+    if done.returncode != 0:
+        raise TooCostly
+    return json.loads(done.stdout)
+
+
+def _answer(task: Mapping[str, Any]) -> Any:
+    """Do a task; runs in the process of its own."""
+    if "check" in task:
+        for index, (body, expect) in enumerate(task["check"]):
+            if wrong := _wrong(body, _expect(expect)):
+                return [index, wrong]
+        return None
+    found = Distance()
+    for canary, stable in task["distance"]:
+        found = found.plus(distance(canary, stable, task["outputs"]))
+    return asdict(found)
+
+
+def _wrong(body: str, expect: Expect) -> str:
+    try:
+        return wrong_json(body, expect)
+    except MemoryError:
+        raise
+    except Exception as error:  # a user's path or schema may fail in any way of its library
+        return f"it cannot be checked: {type(error).__name__}: {error}"[:200]
+
+
+def _expect(wire: Mapping[str, Any]) -> Expect:
+    return Expect(**{**wire, "json_path": tuple(JsonCheck(**each) for each in wire["json_path"])})
+
+
+def _main() -> None:
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    json.dump(_answer(json.load(sys.stdin)), sys.stdout)
+
+
+if __name__ == "__main__":
+    _main()

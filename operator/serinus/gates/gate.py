@@ -1,0 +1,288 @@
+"""Carry out one gate: readiness, contract, requests, golden comparison, warm-up; in that order, up to a failure.
+
+Knows the order and what each failure is called. Must not know Kubernetes, or when a gate is due.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from threading import Event
+from urllib.parse import quote
+
+from serinus import contract
+from serinus.errors import SerinusError
+from serinus.gates import checks, confined
+from serinus.gates.answers import Answer, NoAnswer
+from serinus.gates.contracts import ModelContract, breaks, contract_request, read_contract
+from serinus.gates.distance import DEFAULT_OUTPUTS, Distance
+from serinus.gates.readiness import readiness_request, why_not_ready
+from serinus.gates.send import Target, send
+from serinus.rollout.smoke import ContractMode, GateOutcome, GateRequest, Golden, Smoke
+
+READY_SECONDS = 30.0
+"""A server may load its model after its pod became ready: so long it is asked again."""
+PAUSE_SECONDS = 1.0
+"""Between two tries of one request."""
+_SHORT_EXCERPT = 100
+_LONGEST_PATH = 80
+
+Send = Callable[[Target, GateRequest, str, float], Answer]
+"""``send``, or what stands for the network."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """All that a gate needs to know."""
+
+    identity: str
+    """``<revision>/<attempt>``."""
+    step: int
+    smoke: Smoke
+    canary: tuple[Target, ...]
+    """Every canary pod that is ready, at least one."""
+    stable: tuple[Target, ...] = ()
+    """A stable pod that is ready; none where nothing serves now."""
+    model: str
+    """The name that the servers know the model by."""
+    protocol: str = "http"
+    """Of the canary's runtime."""
+    probe_path: str | None = None
+    """Readiness path of its preset."""
+    stable_protocol: str = "http"
+
+    @property
+    def quoted(self) -> str:
+        """Return the model's name as a part of a path."""
+        return quote(self.model, safe="")
+
+
+class _Failed(SerinusError):
+    """The canary does not pass."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+
+
+class Stopped(SerinusError):
+    """Nobody waits for the gate any more."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Gate:
+    """One run of a gate."""
+
+    job: Job
+    stop: Event = field(default_factory=Event)
+    """Set: nobody waits for the result any more."""
+    send: Send = send
+    _told: list[str] = field(default_factory=list)
+
+    def run(self) -> GateOutcome:
+        """Ask everything and return how it ended.
+
+        Raises:
+            Stopped: it was stopped.
+        """
+        smoke = self.job.smoke
+        try:
+            for target in self.job.canary:
+                self._await_model(target)
+            self._compare_contracts()
+            self._ask(smoke.requests)
+            if smoke.golden is not None:
+                self._compare_outputs(smoke.golden)
+            self._warm_up()
+        except _Failed as failed:
+            return self._outcome(False, failed.reason, failed.message)
+        return self._outcome(True, "", "; ".join(self._told) or f"{_pods(self.job.canary)} serve the model")
+
+    def _outcome(self, passed: bool, reason: str, message: str) -> GateOutcome:
+        return GateOutcome(
+            identity=self.job.identity, step=self.job.step, passed=passed, reason=reason, message=message
+        )
+
+    def _await_model(self, target: Target) -> None:
+        request = readiness_request(self.job.protocol, self.job.quoted, self.job.probe_path)
+        if request is None:
+            return
+        why, tries = "", round(READY_SECONDS / PAUSE_SECONDS)
+        for attempt in range(tries):
+            self._pause(attempt)
+            try:
+                answer = self._send_once(target, request)
+                if not (why := why_not_ready(self.job.protocol, self.job.model, answer)):
+                    return
+                why = f"{why}: {answer.excerpt()}"
+            except NoAnswer as error:
+                why = str(error)
+        raise _Failed(
+            contract.REASON_MODEL_NOT_READY,
+            f"pod {target.pod} is ready, but for {READY_SECONDS:g} s {_name(request)} says its model is not: {why}",
+        )
+
+    def _compare_contracts(self) -> None:
+        job = self.job
+        canary_request = contract_request(job.protocol, job.quoted)
+        stable_request = contract_request(job.stable_protocol, job.quoted)
+        must_hold = job.smoke.contract is ContractMode.REQUIRE
+        if canary_request is None or stable_request is None or not job.stable:
+            if must_hold:
+                self._told.append(
+                    "contract not compared: " + ("no metadata in this protocol" if job.stable else "no stable")
+                )
+            return
+        before = self._contract(job.stable[0], stable_request, job.stable_protocol)
+        if before.is_empty():
+            self._told.append("stable tells no inputs and outputs to compare with")
+            return
+        after = self._contract(job.canary[0], canary_request, job.protocol)
+        broken = breaks(after, before)
+        if broken and must_hold:
+            raise _Failed(
+                contract.REASON_CONTRACT_BROKEN,
+                f"what pod {job.canary[0].pod} takes and gives is not what stable does: {broken}",
+            )
+        self._told.append(f"contract differs: {broken}" if broken else "inputs and outputs are stable's")
+
+    def _contract(self, target: Target, request: GateRequest, protocol: str) -> ModelContract:
+        return read_contract(protocol, self._send(target, request))
+
+    def _ask(self, requests: Sequence[GateRequest]) -> None:
+        """Send requests to every canary pod; all must be answered as expected."""
+        last: tuple[GateRequest, Answer] | None = None
+        for target in self.job.canary:
+            answers = [(request, self._answered(target, request)) for request in requests]
+            self._check_json(target, answers)
+            last = answers[-1] if answers else last
+        if last is not None:
+            request, answer = last
+            asked = f"{len(requests)} requests to {_pods(self.job.canary)} answered as expected"
+            self._told.append(
+                f"{asked}, the last one {_name(request)}: {answer.status} in {answer.milliseconds} ms, "
+                f"{answer.excerpt(_SHORT_EXCERPT)}"
+            )
+
+    def _answered(self, target: Target, request: GateRequest) -> Answer:
+        answer = self._send(target, request)
+        if wrong := checks.wrong_status(answer, request.expect):
+            raise _wrong_answer(target, request, answer, wrong)
+        return answer
+
+    def _check_json(self, target: Target, answers: Iterable[tuple[GateRequest, Answer]]) -> None:
+        looked_into = [each for each in answers if each[0].expect.json_path or each[0].expect.json_schema is not None]
+        if not looked_into:
+            return
+        found = confined.check_json([(answer.body, request.expect) for request, answer in looked_into])
+        if found is not None:
+            index, wrong = found
+            raise _wrong_answer(target, *looked_into[index], wrong)
+
+    def _compare_outputs(self, golden: Golden) -> None:
+        """Send golden requests to one pod of each side and tell how far their outputs lie apart."""
+        canary, pairs = self.job.canary[0], []
+        answers = [(request, self._answered(canary, request)) for request in golden.requests]
+        self._check_json(canary, answers)
+        try:
+            pairs = [(answer.body, self._of_stable(request).body) for request, answer in answers]
+        except NoAnswer as error:
+            if golden.tolerance is not None:
+                raise _Failed(
+                    contract.REASON_GATE_UNREACHABLE,
+                    f"the canary's outputs cannot be compared, because {error}; retry when stable answers",
+                ) from error
+            self._told.append(f"golden: not compared, because {error}")
+            return
+        outputs = golden.outputs or DEFAULT_OUTPUTS.get(self.job.protocol, ())
+        found = confined.measure(pairs, outputs)
+        self._judge_distance(golden, found, answers)
+
+    def _of_stable(self, request: GateRequest) -> Answer:
+        if not self.job.stable:
+            raise NoAnswer("no pod of stable is ready")
+        target = self.job.stable[0]
+        try:
+            answer = self._tries(target, request)
+        except NoAnswer as error:
+            raise NoAnswer(f"stable's pod {target.pod} gave no answer to {_name(request)}: {error}") from error
+        if answer.status >= 400:
+            raise NoAnswer(
+                f"stable's pod {target.pod} answered {_name(request)} with {answer.status}: {answer.excerpt()}"
+            )
+        return answer
+
+    def _judge_distance(self, golden: Golden, found: Distance, answers: Sequence[tuple[GateRequest, Answer]]) -> None:
+        told = f"golden: over {len(answers)} requests to both sides {found}"
+        if golden.tolerance is not None and found.exceeds(golden.tolerance):
+            request, answer = answers[-1]
+            raise _Failed(
+                contract.REASON_GOLDEN_DIFFERS,
+                f"{told}, tolerance {golden.tolerance:g}; the last answer of the canary, to {_name(request)}: "
+                f"{answer.excerpt()}",
+            )
+        self._told.append(told)
+
+    def _warm_up(self) -> None:
+        warm_up = self.job.smoke.warm_up
+        if warm_up is None:
+            return
+        spent: list[int] = []
+        for target in self.job.canary:
+            for number in range(warm_up.times):
+                for request in warm_up.requests:
+                    answer = self._send(target, request)
+                    if answer.status >= 500:
+                        raise _wrong_answer(target, request, answer, f"expected no error in warm-up call {number + 1}")
+                    spent.append(answer.milliseconds)
+        self._told.append(f"{len(spent)} warm-up calls, the first {spent[0]} ms, the last {spent[-1]} ms")
+
+    def _send(self, target: Target, request: GateRequest) -> Answer:
+        try:
+            return self._tries(target, request)
+        except NoAnswer as error:
+            times = "once" if self.job.smoke.attempts == 1 else f"{self.job.smoke.attempts} times"
+            raise _Failed(
+                contract.REASON_GATE_UNREACHABLE,
+                f"pod {target.pod} gave no answer to {_name(request)} on port {target.port}, asked {times}: "
+                f"{error}; see whether its server listens there, whether a NetworkPolicy lets the operator in, and "
+                "whether timeout is long enough",
+            ) from error
+
+    def _tries(self, target: Target, request: GateRequest) -> Answer:
+        """Send a request until it is answered, at most ``attempts`` times."""
+        for attempt in range(self.job.smoke.attempts - 1):
+            try:
+                return self._send_once(target, request)
+            except NoAnswer:
+                self._pause(attempt + 1)
+        return self._send_once(target, request)
+
+    def _send_once(self, target: Target, request: GateRequest) -> Answer:
+        self._pause(0)
+        return self.send(target, request, self.job.identity, self.job.smoke.timeout.total_seconds())
+
+    def _pause(self, attempt: int) -> None:
+        """Wait before all but the first try; end where nobody waits for the result.
+
+        Raises:
+            Stopped: the gate was stopped.
+        """
+        if self.stop.wait(PAUSE_SECONDS if attempt else 0.0):
+            raise Stopped("the gate was stopped")
+
+
+def _wrong_answer(target: Target, request: GateRequest, answer: Answer, wrong: str) -> _Failed:
+    return _Failed(
+        contract.REASON_SMOKE_FAILED,
+        f"{_name(request)} of pod {target.pod} answered {answer.status} in {answer.milliseconds} ms, "
+        f"{wrong}: {answer.excerpt()}",
+    )
+
+
+def _name(request: GateRequest) -> str:
+    path = request.path if len(request.path) <= _LONGEST_PATH else request.path[: _LONGEST_PATH - 1] + "…"
+    return f"{request.method} {path}"
+
+
+def _pods(targets: Sequence[Target]) -> str:
+    return "1 pod" if len(targets) == 1 else f"{len(targets)} pods"
