@@ -20,12 +20,11 @@ from serinus.judge.judge import assess, learn
 from serinus.judge.running import Running
 from serinus.prometheus.client import Prometheus
 from serinus.rollout.types import RolloutPlan
-from serinus.signals.presets import preset
+from serinus.signals.scope import alike
 from support.tsdb import Tsdb, Unavailable, served
 
 DELAY = timedelta(seconds=10)
 ERROR_KINDS = (("http_requests_total", "status", "200"), ("http_requests_total", "status", "500"))
-PRESET = preset("generic")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +116,7 @@ class _Operator:
         running = Running.from_wire(self.written)
         return measure(
             plan=self.plan,
-            preset=PRESET,
+            declared=alike("generic"),
             scope=fleet.scope(now),
             previous=running.at,
             begins=running == Running(),

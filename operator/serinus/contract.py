@@ -134,6 +134,8 @@ REASON_NOT_SUPPORTED_YET = "NotSupportedYet"
 REASON_TEMPLATE_REFUSED = "TemplateRefused"
 REASON_NAME_TAKEN = "NameTaken"
 REASON_CONFIG_MAP_MISSING = "ConfigMapMissing"
+REASON_SIGNAL_IMPOSSIBLE = "SignalImpossible"  # a signal of the plan cannot be measured, so no attempt begins
+REASON_RUNTIME_MISMATCH = "RuntimeMismatch"  # stable exports another server's metrics than spec.runtime's
 REASON_STATUS_UNREADABLE = "StatusUnreadable"
 REASON_MODEL_UNRESOLVED = "ModelUnresolved"  # what stands behind model.uri cannot be found out
 REASON_FETCH_IMAGE_MISSING = "FetchImageMissing"
@@ -149,6 +151,7 @@ REASON_NO_BASELINE = "NoBaseline"  # the canary has data, stable has none
 REASON_NOT_A_NUMBER = "NotANumber"
 REASON_BUCKET_MISMATCH = "BucketMismatch"  # histograms that do not have the same buckets
 REASON_TRAFFIC_SHARE_OFF = "TrafficShareOff"  # the canary does not get the share of traffic that was set
+REASON_STALE_VALUE = "StaleValue"  # a query's value was computed longer ago than maxAge
 REASON_NOT_MEASURED = "NotMeasured"  # nothing to measure now
 
 # Events that are not a condition's reason.
@@ -156,6 +159,7 @@ REASON_COMMAND_OBEYED = "CommandObeyed"
 REASON_COMMAND_IGNORED = "CommandIgnored"
 REASON_STEP_STARTED = "StepStarted"
 REASON_WEIGHT_UNREACHABLE = "WeightUnreachable"
+REASON_SERVER_RECOGNISED = "ServerRecognised"  # by which preset a revision's metrics are read
 REASON_ROLLOUT_STARTED = "RolloutStarted"
 REASON_MODEL_RESOLVED = "ModelResolved"  # what stands behind model.uri, for all pods of a revision
 REASON_WRITE_REFUSED = "WriteRefused"  # the API server refuses a child: quota, a webhook, or a right is missing

@@ -12,8 +12,7 @@ from serinus.judge.judge import assess, learn
 from serinus.judge.running import Running
 from serinus.rollout.assessment import Assessment
 from serinus.rollout.types import Reference, RolloutPlan, Signal, SignalAction, SignalKind, Step, StepKind, Worse
-from serinus.signals.presets import preset
-from serinus.signals.scope import Scope
+from serinus.signals.scope import Scope, alike
 from support.traffic import InProcess, moment
 from support.tsdb import Tsdb
 
@@ -61,7 +60,7 @@ def judged(tsdb: Tsdb, signal: Signal) -> list[Assessment]:
     for tick in range(1, TICKS + 1):
         found = measure(
             plan=plan,
-            preset=preset("generic"),
+            declared=alike("generic"),
             scope=SCOPE,
             previous=running.at,
             ready_since=moment(0),

@@ -22,8 +22,7 @@ from serinus.judge.measurements import (
 from serinus.prometheus.answers import Matrix, Vector
 from serinus.prometheus.client import Prometheus
 from serinus.rollout.types import Reference, RolloutPlan, Signal, SignalAction, SignalKind, Step, StepKind
-from serinus.signals.presets import preset
-from serinus.signals.scope import Scope
+from serinus.signals.scope import Scope, alike
 from support.traffic import InProcess, Pod, Process, Request, moment
 from support.tsdb import Range, Tsdb, served
 
@@ -69,7 +68,7 @@ def ask(
 ) -> Measured | None:
     return measure(
         plan=plan(*signals),
-        preset=preset(runtime),
+        declared=alike(runtime),
         scope=SCOPE,
         previous=None if previous is None else moment(previous),
         ready_since=READY,

@@ -11,12 +11,13 @@ from serinus.prometheus.answers import Matrix
 from serinus.prometheus.reader import Reader
 from serinus.rollout.types import RolloutPlan, Signal, SignalAction, SignalKind
 from serinus.signals.presets import preset
-from serinus.signals.scope import Scope
+from serinus.signals.scope import Scope, alike
+from serinus.signals.views import View
 from support.traffic import InProcess, moment
 from support.tsdb import Tsdb
 
 SCOPE = Scope(namespace="risk", canary="fraud-bcdfghjklm", stable="fraud-zzxxwwvvtt", model="fraud")
-GENERIC = preset("generic").bound_to("fraud")
+GENERIC = alike(View(server=preset("generic").bound_to("fraud")))
 OWN = Signal(
     name="own", kind=SignalKind.ERRORS, action=SignalAction.ROLLBACK, total="requests_total", bad="failures_total"
 )
@@ -38,7 +39,7 @@ class Watched(InProcess):
 def past_of(tsdb: Tsdb, signal: Signal, interval: timedelta) -> tuple[Watched, list[object]]:
     asks = Watched(tsdb)
     plan = RolloutPlan(steps=(), signals=(signal,), interval=interval)
-    ticks = read_past(plan, GENERIC, Reader(asks, SCOPE, moment(0), moment(10)))
+    ticks = read_past(plan, GENERIC, "fraud", Reader(asks, SCOPE, moment(0), moment(10)))
     return asks, [tick.measurements[signal.name] for tick in ticks]
 
 

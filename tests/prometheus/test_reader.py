@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from serinus.errors import BadQuery
 from serinus.prometheus.reader import Reader
 from serinus.signals.counts import AGE_UNKNOWN, NOT_CUMULATIVE
-from serinus.signals.presets import preset
-from serinus.signals.scope import Scope
+from serinus.signals.presets import Counters, Distribution, Histogram, preset
+from serinus.signals.scope import Scope, alike
 from serinus.signals.selectors import parse_selector
 from support.traffic import InProcess, Pod, Process, Request, moment
 from support.tsdb import Tsdb
@@ -32,9 +32,28 @@ def store(*pods: Pod) -> Tsdb:
     return tsdb
 
 
+def together(found):
+    """Return what was counted of both sides, as one."""
+    return replace(
+        found.canary,
+        by_pod={**found.canary.by_pod, **found.stable.by_pod},
+        left_out={**found.canary.left_out, **found.stable.left_out},
+    )
+
+
+def in_histogram(reader: Reader, *selectors):
+    tallies, shared = reader.histogram(alike(Histogram(buckets=selectors, seconds_per_unit=1.0)))
+    return together(tallies), shared
+
+
+def in_categories(reader: Reader, selector: str, label: str):
+    tallies, names = reader.categories(alike(Distribution(categories=parse_selector(selector), label=label)))
+    return together(tallies), names
+
+
 def read(tsdb: Tsdb, start: float, end: float, scope: Scope = SCOPE):
     reader = Reader(InProcess(tsdb), scope, moment(start), moment(end))
-    return reader.rates(GENERIC.errors.total, GENERIC.errors.bad)
+    return together(reader.rates(alike(GENERIC.errors)))
 
 
 def requests(start: float, end: float, n: int, bad_every: int = 10_000) -> list[Request]:
@@ -96,22 +115,22 @@ def test_all_blocks_together_fill_the_buckets_and_the_categories_that_were_fille
     made: list[Pod], ends: list[float]
 ) -> None:
     asks = InProcess(store(*made))
-    in_buckets, in_categories = Counter[tuple[str, int]](), Counter[tuple[str, str]]()
+    by_bucket, by_category = Counter[tuple[str, int]](), Counter[tuple[str, str]]()
     for start, end in itertools.pairwise(ends):
         reader = Reader(asks, SCOPE, moment(start), moment(end))
-        tallies, shared = reader.histogram(BUCKETS)
+        tallies, shared = in_histogram(reader, *BUCKETS)
         assert tallies.left_out == {}
         assert shared is None or shared.edges == (0.1, 0.25)
         for pod, row in tallies.by_pod.items():
-            in_buckets.update({(pod, i): n for i, n in enumerate(row)})
-        tallies, names = reader.categories(parse_selector("http_requests_total"), "status")
+            by_bucket.update({(pod, i): n for i, n in enumerate(row)})
+        tallies, names = in_categories(reader, "http_requests_total", "status")
         assert list(names) == sorted(names)
         for pod, row in tallies.by_pod.items():
-            in_categories.update({(pod, name): n for name, n in zip(names, row, strict=True)})
+            by_category.update({(pod, name): n for name, n in zip(names, row, strict=True)})
     for pod in made:
-        assert tuple(in_buckets[pod.name, i] for i in range(3)) == pod.in_buckets(ends[0], ends[-1])
+        assert tuple(by_bucket[pod.name, i] for i in range(3)) == pod.in_buckets(ends[0], ends[-1])
         truth = pod.tally(ends[0], ends[-1], lambda it: CODES.index(str(it.status)), 4)
-        assert tuple(in_categories[pod.name, code] for code in CODES) == truth
+        assert tuple(by_category[pod.name, code] for code in CODES) == truth
 
 
 def histograms(**edges: str) -> Tsdb:
@@ -152,7 +171,7 @@ def test_buckets_that_all_pods_share(
     edges: dict[str, str], shared: tuple[float, ...] | None, row: tuple[int, ...] | None
 ) -> None:
     reader = Reader(InProcess(histograms(**edges)), SCOPE, moment(0), moment(10))
-    tallies, found = reader.histogram([parse_selector("score_bucket")])
+    tallies, found = in_histogram(reader, parse_selector("score_bucket"))
     assert (found and found.edges) == shared
     assert tallies.by_pod.get(NAMES[0]) == row
     assert tallies.left_out == {}
@@ -163,7 +182,7 @@ def test_a_histogram_whose_buckets_contradict_each_other_is_left_out() -> None:
     for at in range(-5, 20):
         tsdb.add(moment(at), "score_bucket", (at + 5) * 9, le="0.5", pod=NAMES[0], namespace="risk")
         tsdb.add(moment(at), "score_bucket", at + 5, le="0.5", pod=NAMES[2], namespace="risk")
-    tallies, _ = Reader(InProcess(tsdb), SCOPE, moment(0), moment(10)).histogram([parse_selector("score_bucket")])
+    tallies, _ = in_histogram(Reader(InProcess(tsdb), SCOPE, moment(0), moment(10)), parse_selector("score_bucket"))
     assert tallies.left_out == {NAMES[0]: NOT_CUMULATIVE}
     assert tallies.by_pod == {NAMES[2]: (10, 0, 10)}
 
@@ -171,13 +190,13 @@ def test_a_histogram_whose_buckets_contradict_each_other_is_left_out() -> None:
 def test_categories_without_a_name_and_too_many_are_refused() -> None:
     reader = Reader(InProcess(counters((-5, 10, None), (5, 14, 3))), SCOPE, moment(0), moment(10))
     with pytest.raises(BadQuery, match="have no label outcome"):
-        reader.categories(parse_selector("http_requests_total"), "outcome")
+        in_categories(reader, "http_requests_total", "outcome")
     tsdb = Tsdb()
     for i in range(201):
         tsdb.add(moment(5), "seen_total", 1, pod=NAMES[0], namespace="risk", user=str(i))
     reader = Reader(InProcess(tsdb), SCOPE, moment(0), moment(10))
     with pytest.raises(BadQuery, match="has 201 values, and at most 200"):
-        reader.categories(parse_selector("seen_total"), "user")
+        in_categories(reader, "seen_total", "user")
 
 
 @given(made=pods(exports_start=False), ends=ticks)
@@ -229,7 +248,8 @@ def test_a_reset_that_only_the_bad_requests_show_is_walked() -> None:
         tsdb.add(moment(at), "all_total", total, **target)
         tsdb.add(moment(at), "bad_total", bad, **target)
     reader = Reader(InProcess(tsdb), SCOPE, moment(0), moment(10))
-    assert reader.rates([parse_selector("all_total")], [parse_selector("bad_total")]).by_pod == {NAMES[0]: (6, 5)}
+    counters = Counters(total=(parse_selector("all_total"),), bad=(parse_selector("bad_total"),))
+    assert together(reader.rates(alike(counters))).by_pod == {NAMES[0]: (6, 5)}
 
 
 def test_an_old_pod_that_is_seen_for_the_first_time_delivers_nothing_yet() -> None:
@@ -298,8 +318,8 @@ def test_latency_counts_requests_above_the_edge(bound: float, slow: int, note: s
     answered = [Request(at=t / 10, seconds=durations[t % 5]) for t in range(-500, 400)]
     pod = Pod(name=NAMES[0], processes=[Process(start=-50, end=999, requests=answered)], scrapes=regular(-50, 40))
     reader = Reader(InProcess(store(pod)), SCOPE, moment(0), moment(10))
-    rates, edge = reader.slow(GENERIC.latency, bound)
-    assert rates.by_pod == {pod.name: (100, slow)}
+    rates, edge = reader.slow(alike(GENERIC.latency), bound)
+    assert together(rates).by_pod == {pod.name: (100, slow)}
     assert edge is not None
     assert edge.note.startswith(note)
     assert bool(edge.note) == bool(note)
@@ -311,7 +331,7 @@ def test_latency_refuses_a_bound_above_the_largest_bucket() -> None:
         InProcess(store(Pod(name=NAMES[0], processes=[life], scrapes=regular(-50, 40)))), SCOPE, moment(0), moment(10)
     )
     with pytest.raises(BadQuery, match=r"largest finite bucket of the latency histogram, 0\.25 s"):
-        reader.slow(GENERIC.latency, 0.5)
+        reader.slow(alike(GENERIC.latency), 0.5)
 
 
 def test_no_question_is_asked_twice() -> None:
@@ -319,7 +339,7 @@ def test_no_question_is_asked_twice() -> None:
     asks = InProcess(store(Pod(name=NAMES[0], processes=[life], scrapes=regular(-50, 40))))
     reader = Reader(asks, SCOPE, moment(0), moment(10))
     for _ in range(2):
-        reader.rates(GENERIC.errors.total, GENERIC.errors.bad)
-        reader.slow(GENERIC.latency, 0.25)
+        reader.rates(alike(GENERIC.errors))
+        reader.slow(alike(GENERIC.latency), 0.25)
     assert len(asks.asked) == len(set(asks.asked)) == 13
     assert {at for _, at in asks.asked} == {moment(0), moment(10)}

@@ -22,9 +22,10 @@ from serinus.prometheus.client import Prometheus
 from serinus.prometheus.reader import Reader
 from serinus.rollout.types import RolloutPlan, Signal, SignalAction, SignalKind
 from serinus.signals import queries
-from serinus.signals.presets import preset
-from serinus.signals.scope import Scope, Side
+from serinus.signals.presets import Distribution, preset
+from serinus.signals.scope import Scope, Side, alike
 from serinus.signals.selectors import parse_selector
+from serinus.signals.views import View
 from support import traffic
 from support.traffic import InProcess, Pod, Process, Request
 from support.tsdb import Tsdb
@@ -35,6 +36,7 @@ pytestmark = pytest.mark.skipif(not BINARY, reason="SERINUS_TEST_PROMETHEUS name
 CANARY, STABLE = "fraud-bcdfghjklm", "fraud-zzxxwwvvtt"
 SCOPE = Scope(namespace="risk", canary=CANARY, stable=STABLE, model="fraud")
 GENERIC = preset("generic").bound_to("fraud")
+STATUSES = Distribution(categories=parse_selector("http_requests_total"), label="status")
 
 
 def learning(name: str, kind: SignalKind, **more: object) -> Signal:
@@ -148,16 +150,16 @@ def test_the_real_one_answers_like_the_small_one(both: tuple[Prometheus, InProce
         reader = Reader(asks, SCOPE, traffic.moment(start), traffic.moment(end))
         told.append(
             (
-                reader.rates(GENERIC.errors.total, GENERIC.errors.bad),
-                reader.slow(GENERIC.latency, 0.2),
-                reader.histogram(GENERIC.latency.buckets),
-                reader.categories(parse_selector("http_requests_total"), "status"),
+                reader.rates(alike(GENERIC.errors)),
+                reader.slow(alike(GENERIC.latency), 0.2),
+                reader.histogram(alike(GENERIC.latency)),
+                reader.categories(alike(STATUSES)),
                 reader.values("sum(last_over_time(http_requests_total{$selector}[10m]))", Side.STABLE),
-                read_past(LEARNING, GENERIC, reader),
+                read_past(LEARNING, alike(View(server=GENERIC)), "fraud", reader),
             )
         )
     assert str(told[0]) == str(told[1])  # as text, because a NaN does not equal itself
-    assert told[0][0].by_pod
+    assert told[0][0].canary.by_pod
     assert len(told[0][5]) >= 6
     assert {name for tick in told[0][5] for name in tick.measurements} == {each.name for each in LEARNING.signals}
     for query, at in small.asked[known:]:
@@ -172,7 +174,8 @@ def test_all_blocks_together_are_the_truth(both: tuple[Prometheus, InProcess]) -
     for pod in PODS[:3]:
         counts = [
             Reader(real, SCOPE, traffic.moment(start), traffic.moment(end))
-            .rates(GENERIC.errors.total, GENERIC.errors.bad)
+            .rates(alike(GENERIC.errors))
+            .of(SCOPE.side_of(pod.name))
             .by_pod.get(pod.name, (0, 0))
             for start, end in BLOCKS
         ]

@@ -1,7 +1,7 @@
 import pytest
 
 from serinus.errors import BadQuery
-from serinus.signals.histogram import choose_edge, edges_by_pod, in_buckets, split_buckets
+from serinus.signals.histogram import choose_edge, edges_by_pod, in_buckets
 from serinus.signals.samples import Sample
 
 USUAL = frozenset({"0.1", "0.25", "0.5", "+Inf"})
@@ -67,11 +67,6 @@ def test_edges_per_pod_ignore_what_is_no_edge() -> None:
         for pod, le in [("a", "0.1"), ("a", "+Inf"), ("b", "x"), ("b", "nan"), ("b", "1")]
     ]
     assert edges_by_pod(samples) == {"a": {"0.1", "+Inf"}, "b": {"1"}}
-
-
-def test_samples_are_split_by_bucket() -> None:
-    samples = tuple(Sample(labels={"le": le}, value=1) for le in ("0.25", "+Inf", "0.1"))
-    assert split_buckets(samples, chosen(0.25, USUAL)) == ((samples[1],), (samples[0],))
 
 
 COARSER = {

@@ -5,7 +5,7 @@ The operator writes the whole status; what is absent afterwards has to be sent a
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -15,9 +15,12 @@ from serinus import contract
 from serinus.api.quantities import format_time
 from serinus.api.wire import Ruled, Seen, Timestamp
 from serinus.errors import Stall
+from serinus.rollout.artifact import Known
 from serinus.rollout.conditions import Condition
 from serinus.rollout.names import report_name
 from serinus.rollout.types import Progress
+from serinus.signals.presets import all_presets
+from serinus.signals.recognition import Recognition
 
 MAX_MESSAGE_LENGTH = 1024
 MAX_RETIRING = 100
@@ -110,6 +113,45 @@ class CommandStatus(Seen):
     """False when it named another revision or attempt, or came too late."""
 
 
+class ModelStatus(Seen):
+    """The artifact that spec.model names."""
+
+    uri: str
+    """Where it lies."""
+    digest: str | None = None
+    """Its content: as the spec says, or as it was found. Nothing is known about the content of a pvc://."""
+    resolved_at: Timestamp | None = None
+    """When it was found; absent if the spec says the digest."""
+    message: str | None = None
+    """Why nobody can tell at present whether a tracked artifact was replaced."""
+
+
+class SideMetrics(Seen):
+    """By what one revision's metrics are read."""
+
+    revision: str
+    """Its name."""
+    runtime: str
+    """Preset of the server."""
+    data: str | None = None
+    """Preset of the instrumentation beside the server."""
+    recognised: bool = False
+    """Its pods export metrics of this preset; false: not seen yet, so it is read by what is declared."""
+    contradicts: bool = False
+    """Its pods export another server's metrics than was expected, and none of those."""
+    because: Annotated[str, Field(max_length=MAX_MESSAGE_LENGTH)] = ""
+    """What was seen, in words."""
+
+
+class MetricsStatus(Seen):
+    """By what presets metrics are read."""
+
+    stable: SideMetrics | None = None
+    """Of the revision that serves; looked at before each attempt."""
+    canary: SideMetrics | None = None
+    """Of the attempt under way."""
+
+
 class ConditionStatus(Seen):
     """A condition as everywhere in Kubernetes."""
 
@@ -151,6 +193,10 @@ class ModelDeploymentStatus(Seen):
     """Attempts that were rolled back, the newest 20, newest last."""
     commands: Annotated[tuple[CommandStatus, ...], _atomic] | None = None
     """Annotations that were seen, newest last."""
+    model: ModelStatus | None = None
+    """The artifact of the revision that the spec asks for; of the one under way while a newer one is looked up."""
+    metrics: MetricsStatus | None = None
+    """By what presets metrics are read, from what the pods export."""
     conditions: Conditions | None = None
     """Ready, Reconciling, Stalled, Available, CanaryHealthy, MetricsAvailable, Paused."""
     replicas: int | None = None
@@ -177,6 +223,12 @@ class Sight:
     actual_weight: int | None = None
     """Percent of the traffic that the canary's ready pods really get."""
     plan_outdated: bool = False
+    recognised: Mapping[str, Recognition] = field(default_factory=dict)
+    """By what revisions are read, by revision."""
+    model: Known | None = None
+    """The artifact; None if image and template bring the model."""
+    model_trouble: str = ""
+    """Why a tracked artifact is not followed at present."""
 
 
 _PROGRESS = TypeAdapter(Progress)
@@ -223,6 +275,11 @@ def write_status(progress: Progress, sight: Sight, *, name: str, previous: Mappi
             now=sight.now,
         ),
     }
+    if sight.model is not None:
+        trouble = {"message": sight.model_trouble[:MAX_MESSAGE_LENGTH]} if sight.model_trouble else {}
+        written["model"] = {**sight.model.to_wire(), **trouble}
+    if metrics := _metrics(progress, sight.recognised):
+        written["metrics"] = metrics
     memory = ModelDeploymentStatus.model_validate(_PROGRESS.dump_python(progress), strict=False)
     written |= memory.model_dump(mode="json", by_alias=True, exclude_none=True)
     if progress.stable:
@@ -242,6 +299,29 @@ def write_status(progress: Progress, sight: Sight, *, name: str, previous: Mappi
         rejected["report"] = report_name(name, rejected["revision"], rejected["attempt"])
         rejected["message"] = rejected["message"][:MAX_MESSAGE_LENGTH]
     return {key: value for key, value in written.items() if value != []}
+
+
+def read_recognised(status: Mapping[str, Any]) -> Mapping[str, Recognition]:
+    """Return by what revisions are read, by revision; what cannot be understood is looked at anew."""
+    found = {}
+    for wire in (status.get("metrics") or {}).values():
+        try:
+            side = SideMetrics.model_validate_json(json.dumps(wire))
+        except (ValidationError, TypeError):
+            continue
+        if {side.runtime, side.data or side.runtime} <= all_presets().keys():
+            found[side.revision] = Recognition(**side.model_dump())
+    return found
+
+
+def _metrics(progress: Progress, recognised: Mapping[str, Recognition]) -> dict[str, Any]:
+    sides = {"stable": progress.stable, "canary": progress.canary}
+    return {
+        side: {key: value for key, value in asdict(recognised[of.revision]).items() if value not in (None, False, "")}
+        | {"because": recognised[of.revision].because[:MAX_MESSAGE_LENGTH]}
+        for side, of in sides.items()
+        if of is not None and of.revision in recognised
+    }
 
 
 _STATUS = {True: "True", False: "False", None: "Unknown"}

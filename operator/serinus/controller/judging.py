@@ -11,10 +11,11 @@ from typing import Any
 
 from serinus import contract
 from serinus.api.report import read_last_assessment, read_running
+from serinus.api.status import read_recognised
 from serinus.controller.candidate import Candidate
 from serinus.controller.measure import Measured, measure
 from serinus.controller.observe import Sighting
-from serinus.controller.remarks import expected_share, notes_of, steady_since, with_remarks
+from serinus.controller.remarks import expected_share, notes_of, recognition_notes, steady_since, with_remarks
 from serinus.errors import BrokenInvariant
 from serinus.judge.judge import assess, learn
 from serinus.judge.running import Running
@@ -22,9 +23,9 @@ from serinus.prometheus.reader import Asks
 from serinus.rollout import names, steps
 from serinus.rollout.assessment import Assessment, Measuring
 from serinus.rollout.decide import Note
-from serinus.rollout.types import Canary, CanaryState, Observed, RolloutPlan
-from serinus.signals.presets import preset
-from serinus.signals.scope import Scope
+from serinus.rollout.types import CanaryState, Observed, RolloutPlan
+from serinus.signals.recognition import Recognition, Recognitions
+from serinus.signals.scope import BySide, Scope
 
 STALE = timedelta(minutes=5)
 """Without a comparison the last tick moves only so often: well within the 10 minutes that counting looks back."""
@@ -41,6 +42,8 @@ class Judged:
     measuring: Measuring
     running: Mapping[str, Any] | None = None
     """The judge's new sums, None if nothing is new."""
+    recognised: Recognitions | None = None
+    """By what both sides are read now; None: as before, or nothing is known."""
     notes: tuple[Note, ...] = ()
     """What came to light at this tick and changes nothing by itself: Events."""
 
@@ -79,8 +82,9 @@ class Judge:
         step = canary.step - 1 if canary.state is CanaryState.WAITING else canary.step
         measured = measure(
             plan=plan,
-            preset=preset(candidate.stored.runtime),
-            scope=_scope(candidate, canary, stable.revision, sighting.observed, model),
+            declared=declared_runtimes(sighting.observed, canary.revision, stable.revision),
+            before=read_recognised(body.get("status") or {}),
+            scope=make_scope(candidate, canary.revision, stable.revision, sighting.observed, model),
             previous=running.at,
             ready_since=canary.ready_since or canary.step_since,
             step=step,
@@ -94,7 +98,7 @@ class Judge:
         )
         if measured is None:
             return stored
-        return _answer(plan, running, measured, stored)
+        return _answer(plan, running, measured, stored, read_recognised(body.get("status") or {}))
 
 
 def _unreadable(stored: Judged, error: BrokenInvariant) -> Judged:
@@ -110,7 +114,9 @@ def _unreadable(stored: Judged, error: BrokenInvariant) -> Judged:
     )
 
 
-def _answer(plan: RolloutPlan, running: Running, measured: Measured, stored: Judged) -> Judged:
+def _answer(
+    plan: RolloutPlan, running: Running, measured: Measured, stored: Judged, known: Mapping[str, Recognition]
+) -> Judged:
     """Let the judge weigh a tick; a tick that tells nothing new is not worth a write."""
     for note in measured.notes:
         log.info("tick %s: %s", measured.tick.at.isoformat(), note)
@@ -125,19 +131,31 @@ def _answer(plan: RolloutPlan, running: Running, measured: Measured, stored: Jud
         assessment=assessment,
         measuring=with_remarks(measured.measuring, assessment),
         running=after.to_wire() if is_news else None,
-        notes=notes_of(before, assessment),
+        recognised=measured.recognised,
+        notes=notes_of(before, assessment) + recognition_notes(known, measured.recognised),
     )
 
 
-def _scope(candidate: Candidate, canary: Canary, stable: str, observed: Observed, model: str) -> Scope:
+def make_scope(candidate: Candidate, canary: str, stable: str, observed: Observed, model: str) -> Scope:
+    """Return whose series two revisions' are."""
     desired = candidate.desired
     return Scope(
         namespace=desired.namespace,
-        canary=names.child_name(desired.name, canary.revision),
+        canary=names.child_name(desired.name, canary),
         stable=names.child_name(desired.name, stable),
         model=model,
         created={pod.name: pod.started for pod in observed.pods},
     )
+
+
+def declared_runtimes(observed: Observed, canary: str, stable: str) -> BySide[str]:
+    """Return the runtime that each side's revision was rendered with; generic where its Deployment is gone."""
+    return BySide(canary=_declared(observed, canary), stable=_declared(observed, stable))
+
+
+def _declared(observed: Observed, revision: str) -> str:
+    seen = observed.revisions.get(revision)
+    return seen.runtime if seen is not None else "generic"
 
 
 def _measuring_before(body: Mapping[str, Any]) -> Measuring:

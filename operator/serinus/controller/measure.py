@@ -6,6 +6,7 @@ Knows ticks, signals and the condition ``MetricsAvailable``. Must not know evide
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from serinus import contract
 from serinus.controller.past import read_past
@@ -14,10 +15,11 @@ from serinus.errors import MetricsUnavailable
 from serinus.judge.measurements import ExpectedShare, Missing, Tick
 from serinus.prometheus.reader import Asks, Reader
 from serinus.rollout.assessment import Measuring
-from serinus.rollout.types import RolloutPlan
+from serinus.rollout.types import RolloutPlan, Signal
 from serinus.signals import grid
-from serinus.signals.presets import Preset
-from serinus.signals.scope import Scope
+from serinus.signals.detection import looked_for
+from serinus.signals.recognition import Recognition, Recognitions, is_settled, recognise_sides, views_of
+from serinus.signals.scope import BySide, Scope, Side
 
 PATIENCE = timedelta(minutes=5)
 """A Prometheus that answers about a tick, but for so long not about the past, must not hold the rollout for ever."""
@@ -38,6 +40,8 @@ class Measured:
     reaches back over it and nothing is lost."""
     past: tuple[Tick, ...] = ()
     """Stable's ticks of before the attempt, when it begins."""
+    recognised: Recognitions | None = None
+    """By what both sides are read; None: Prometheus gave no answer."""
     notes: tuple[str, ...] = ()
     """What else is worth a line in the log: pods left out of this block, remarks of Prometheus."""
 
@@ -62,7 +66,7 @@ def due_tick(
 def measure(
     *,
     plan: RolloutPlan,
-    preset: Preset,
+    declared: BySide[str],
     scope: Scope,
     previous: datetime | None,
     ready_since: datetime,
@@ -71,6 +75,7 @@ def measure(
     now: datetime,
     delay: timedelta,
     prometheus: Asks | None,
+    before: Mapping[str, Recognition] = MappingProxyType({}),
     begins: bool = False,
     expected: ExpectedShare | None = None,
     steady_since: datetime | None = None,
@@ -82,7 +87,7 @@ def measure(
 
     Args:
         plan: the frozen plan of the attempt.
-        preset: of the runtime, as loaded; the model's name is filled in here.
+        declared: the runtime that each side's revision was rendered with.
         scope: the pods of both sides.
         previous: the last consumed tick of this attempt, None for none.
         ready_since: when the pods of the attempt's first analysed step were ready.
@@ -91,6 +96,7 @@ def measure(
         now: aware datetime.
         delay: the scrape timeout.
         prometheus: None when no address is set.
+        before: by what revisions were read until now, by revision.
         begins: the judge knows nothing of this attempt yet, so stable's past is read for it to learn from.
         expected: the share of requests that the canary's pods should get now.
         steady_since: since when no pod of either side came or went; in a block that began before, no share can be
@@ -112,11 +118,12 @@ def measure(
         if prometheus is None:
             raise MetricsUnavailable(NO_ADDRESS)
         is_early = end - begin <= max(PATIENCE, plan.interval)
+        reader = Reader(prometheus, scope, begin - delay, end - delay)
         return _read(
             plan,
-            preset.bound_to(scope.model),
+            recognised(plan.signals, declared, scope, reader, before),
             scope,
-            Reader(prometheus, scope, begin - delay, end - delay),
+            reader,
             tick,
             with_past=begins and is_early,
             gap=previous is not None and begin != previous,
@@ -125,18 +132,40 @@ def measure(
         return _unanswered(plan, tick, error.message)
 
 
+def recognised(
+    signals: tuple[Signal, ...],
+    declared: BySide[str],
+    scope: Scope,
+    reader: Reader,
+    before: Mapping[str, Recognition],
+) -> Recognitions:
+    """Return by what both sides are read; Prometheus is asked only while that is not settled.
+
+    Raises:
+        MetricsUnavailable: no usable answer.
+    """
+    revisions = BySide(canary=scope.revision(Side.CANARY), stable=scope.revision(Side.STABLE))
+    if revisions.canary in before and revisions.stable in before:
+        known = BySide(canary=before[revisions.canary], stable=before[revisions.stable])
+        if is_settled(known, signals):
+            return known
+    return recognise_sides(revisions, declared, reader.exported(looked_for()), before)
+
+
 def _read(
-    plan: RolloutPlan, bound: Preset, scope: Scope, reader: Reader, tick: Tick, *, with_past: bool, gap: bool
+    plan: RolloutPlan, known: Recognitions, scope: Scope, reader: Reader, tick: Tick, *, with_past: bool, gap: bool
 ) -> Measured:
     """Read all signals of a block, and stable's past if it is wanted, into a tick that has no measurements yet."""
-    readings = {signal.name: read_signal(signal, bound, scope, reader) for signal in plan.signals}
-    past = read_past(plan, bound, reader) if with_past else ()
+    views = views_of(known, scope.model)
+    readings = {signal.name: read_signal(signal, views, scope, reader) for signal in plan.signals}
+    past = read_past(plan, views, scope.model, reader) if with_past else ()
     left_out = {f"{pod} left out: {why}" for each in readings.values() for pod, why in each.left_out.items()}
     return Measured(
         tick=replace(tick, measurements={name: each.measurement for name, each in readings.items()}),
         measuring=_measuring(readings, gap),
         consumed=True,
         past=past,
+        recognised=known,
         notes=tuple(sorted(left_out | reader.remarks)),
     )
 

@@ -7,7 +7,6 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from serinus.controller.read_signal import RATE_KINDS, counters_of, histogram_of
 from serinus.errors import BadQuery
 from serinus.judge.measurements import HistogramMeasurement, Measurement, PairMeasurement, RateMeasurement, Tick
 from serinus.prometheus.reader import Reader
@@ -15,10 +14,12 @@ from serinus.rollout.types import RolloutPlan, Signal, SignalKind
 from serinus.signals import queries
 from serinus.signals.counts import steps_of
 from serinus.signals.past import Rows, increments
-from serinus.signals.presets import Histogram, Preset
+from serinus.signals.placeholders import tells_sides_apart
+from serinus.signals.presets import Counters, Distribution, Histogram
 from serinus.signals.samples import BUCKET_LABEL, Track
-from serinus.signals.scope import Side
-from serinus.signals.selectors import parse_selector
+from serinus.signals.scope import BySide, Side
+from serinus.signals.selectors import Selector
+from serinus.signals.views import DRIFT_KINDS, RATE_KINDS, Views, counters_of, distributions_of, histogram_of
 
 LONGEST = timedelta(minutes=30)
 MOST_STEPS = 120
@@ -27,14 +28,15 @@ MOST_SERIES = 800
 """Roughly, of one counter: with many buckets fewer pods are asked for."""
 
 
-def read_past(plan: RolloutPlan, preset: Preset, reader: Reader) -> tuple[Tick, ...]:
+def read_past(plan: RolloutPlan, views: Views, model: str, reader: Reader) -> tuple[Tick, ...]:
     """Return stable's ticks of before the first block of an attempt, oldest first, one per interval of the plan.
 
     Half an hour of them, or 120 if the interval is shorter than 15 s. A signal whose history cannot be had has none.
 
     Args:
         plan: the frozen plan of the attempt.
-        preset: of the runtime, with the model's name filled in.
+        views: the presets that the two sides are read by.
+        model: the name that the server knows the model by.
         reader: of the attempt's first block.
 
     Raises:
@@ -43,7 +45,7 @@ def read_past(plan: RolloutPlan, preset: Preset, reader: Reader) -> tuple[Tick, 
     found: dict[datetime, dict[str, Measurement]] = {}
     for signal in plan.signals:
         try:
-            for at, measurement in _past_of(signal, preset, reader, plan.interval):
+            for at, measurement in _past_of(signal, views, model, reader, plan.interval):
                 found.setdefault(at, {})[signal.name] = measurement
         except BadQuery as error:
             # The tick itself says what is wrong with the signal; an answer too large for Prometheus is no fault.
@@ -51,38 +53,66 @@ def read_past(plan: RolloutPlan, preset: Preset, reader: Reader) -> tuple[Tick, 
     return tuple(Tick(at=at, step=0, next_weight=100, measurements=found[at]) for at in sorted(found))
 
 
-def _past_of(signal: Signal, preset: Preset, reader: Reader, step: timedelta) -> "_Measured":
-    length = min(LONGEST, step * MOST_STEPS)
+def _past_of(signal: Signal, views: Views, model: str, reader: Reader, step: timedelta) -> "_Measured":
     if signal.kind is SignalKind.COMPARISON and signal.query is not None:
-        return _numbers(reader.past_values(signal.query, Side.STABLE, length, step))
+        return _numbers(reader.past_values(signal.query, Side.STABLE, min(LONGEST, step * MOST_STEPS), step))
     if signal.kind in RATE_KINDS:
-        counters, pods = counters_of(signal, preset), reader.pods_before(Side.STABLE, MOST_PODS)
-        both = [reader.past(each, pods, length, step) for each in (counters.total, counters.bad)]
-        return _rates(increments(both, step))
-    if signal.kind is SignalKind.LATENCY or signal.buckets is not None:
-        return _past_of_buckets(signal, histogram_of(signal, preset), reader, step)
-    if signal.categories is not None and signal.label is not None:
-        pods = reader.pods_before(Side.STABLE, MOST_PODS)
-        tracks = reader.past((parse_selector(signal.categories),), pods, length, step)
-        names = tuple(sorted({track.labels.get(signal.label, "") for track in tracks}))
-        rows = increments(_apart(tracks, signal.label, [(name,) for name in names]), step)
-        return [(at, HistogramMeasurement(canary={}, stable=rows[at], categories=names)) for at in rows if names]
+        return _past_of_counters(counters_of(signal, views, model).stable, reader, step)
+    if signal.kind is SignalKind.LATENCY:
+        return _past_of_buckets(signal, histogram_of(signal, views, model), reader, step)
+    if signal.kind in DRIFT_KINDS:
+        return _past_of_distribution(signal, distributions_of(signal, views), reader, step)
     return []
 
 
 _Measured = Iterable[tuple[datetime, Measurement]]
 
 
-def _past_of_buckets(signal: Signal, histogram: Histogram, reader: Reader, step: timedelta) -> _Measured:
-    """Ask for the buckets that are counted in the block, so that both have the same edges."""
-    edge = None if signal.bound_seconds is None else reader.edge(histogram, signal.bound_seconds)
-    buckets = reader.buckets(histogram.buckets) if signal.bound_seconds is None else None
-    groups: Sequence[Sequence[str]] = buckets.labels if buckets is not None and buckets.edges else ()
-    if edge is not None:
-        groups = (edge.labels, edge.infinite)
-    if not groups:
+def _past_of_counters(counters: Counters, reader: Reader, step: timedelta) -> _Measured:
+    pods = _pods(counters.total, reader, MOST_PODS)
+    length = min(LONGEST, step * MOST_STEPS)
+    both = [reader.past(each, pods, length, step) for each in (counters.total, counters.good or counters.bad)]
+    rows = increments(both, step)
+    if not counters.good:
+        return _rates(rows)
+    # A request that is being answered at an instant of the grid has begun and has not gone well yet.
+    bad = {at: {pod: (n, max(0, n - good)) for pod, (n, good) in row.items()} for at, row in rows.items()}
+    return _rates(bad)
+
+
+def _past_of_distribution(
+    signal: Signal, choices: Sequence[BySide[Distribution]], reader: Reader, step: timedelta
+) -> _Measured:
+    """Ask for the distribution that is compared in the block."""
+    chosen = choices[0] if len(choices) == 1 else next((each for each in choices if reader.has(each)), None)
+    if chosen is None:
         return []
-    pods = reader.pods_before(Side.STABLE, max(2, min(MOST_PODS, MOST_SERIES // len(groups))))
+    if chosen.stable.buckets is not None and chosen.canary.buckets is not None:
+        both = [
+            Histogram(buckets=(each,), seconds_per_unit=1.0) for each in (chosen.canary.buckets, chosen.stable.buckets)
+        ]
+        return _past_of_buckets(signal, BySide(canary=both[0], stable=both[1]), reader, step)
+    if chosen.stable.categories is None or chosen.stable.label is None:
+        return []
+    selectors, label = (chosen.stable.categories,), chosen.stable.label
+    tracks = reader.past(selectors, _pods(selectors, reader, MOST_PODS), min(LONGEST, step * MOST_STEPS), step)
+    names = tuple(sorted({track.labels.get(label, "") for track in tracks}))
+    rows = increments(_apart(tracks, label, [(name,) for name in names]), step)
+    return [(at, HistogramMeasurement(canary={}, stable=rows[at], categories=names)) for at in rows if names]
+
+
+def _past_of_buckets(signal: Signal, histograms: BySide[Histogram], reader: Reader, step: timedelta) -> _Measured:
+    """Ask for the buckets that are counted in the block, so that both have the same edges."""
+    edges = None if signal.bound_seconds is None else reader.edge(histograms, signal.bound_seconds)
+    shared = reader.buckets(histograms) if signal.bound_seconds is None else None
+    buckets = None if shared is None else shared.stable
+    groups: Sequence[Sequence[str]] = buckets.labels if buckets is not None and buckets.edges else ()
+    if edges is not None:
+        groups = (edges.stable.labels, edges.stable.infinite)
+    if not any(groups):
+        return []
+    histogram = histograms.stable
+    pods = _pods(histogram.buckets, reader, max(2, min(MOST_PODS, MOST_SERIES // len(groups))))
     chosen = queries.buckets_at(histogram.buckets, (label for labels in groups for label in labels))
     tracks = reader.past(chosen, pods, min(LONGEST, step * MOST_STEPS), step)
     past = {
@@ -91,8 +121,15 @@ def _past_of_buckets(signal: Signal, histogram: Histogram, reader: Reader, step:
     }
     if buckets is None:
         return _rates({at: {pod: (sum(row), row[1]) for pod, row in rows.items()} for at, rows in past.items()})
-    edges = tuple(each * histogram.seconds_per_unit for each in buckets.edges)
-    return [(at, HistogramMeasurement(canary={}, stable=rows, edges=edges)) for at, rows in past.items()]
+    return [(at, HistogramMeasurement(canary={}, stable=rows, edges=buckets.edges)) for at, rows in past.items()]
+
+
+def _pods(selectors: Sequence[Selector], reader: Reader, most: int) -> tuple[str, ...]:
+    """Return pods that export stable's series: its own, or any where labels say whose they are."""
+    pods = reader.pods_before(Side.STABLE, most)
+    if any(map(tells_sides_apart, selectors)):
+        pods += reader.pods_before(Side.CANARY, most - len(pods))
+    return pods
 
 
 def _rates(past: Mapping[datetime, Rows]) -> _Measured:

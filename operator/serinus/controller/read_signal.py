@@ -20,14 +20,13 @@ from serinus.judge.measurements import (
 )
 from serinus.prometheus.reader import Reader
 from serinus.rollout.types import Signal, SignalKind
-from serinus.signals.counts import NO_NUMBER, Targets
+from serinus.signals.counts import NO_NUMBER, Rates, Targets
 from serinus.signals.histogram import in_buckets
-from serinus.signals.presets import Counters, Histogram, Preset
-from serinus.signals.scope import Scope, Side
-from serinus.signals.selectors import parse_selector
-
-RATE_KINDS = frozenset({SignalKind.ERRORS, SignalKind.CLIENT_ERRORS, SignalKind.IMPLAUSIBLE, SignalKind.ACCURACY})
-DRIFT_KINDS = frozenset({SignalKind.PREDICTION_DRIFT, SignalKind.FEATURE_DRIFT})
+from serinus.signals.placeholders import tells_sides_apart
+from serinus.signals.presets import Distribution, Histogram
+from serinus.signals.scope import BySide, Scope, Side
+from serinus.signals.selectors import Selector
+from serinus.signals.views import DRIFT_KINDS, RATE_KINDS, Views, counters_of, distributions_of, histogram_of
 
 Row = TypeVar("Row", tuple[int, int], tuple[int, ...])
 
@@ -42,12 +41,12 @@ class SignalReading:
     left_out: Mapping[str, str]
 
 
-def read_signal(signal: Signal, preset: Preset, scope: Scope, reader: Reader) -> SignalReading:
+def read_signal(signal: Signal, views: Views, scope: Scope, reader: Reader) -> SignalReading:
     """Read one signal.
 
     Args:
         signal: of the frozen plan.
-        preset: of the runtime, with the model's name filled in.
+        views: the presets that the two sides are read by.
         scope: the pods of both sides.
         reader: of the block.
 
@@ -57,11 +56,11 @@ def read_signal(signal: Signal, preset: Preset, scope: Scope, reader: Reader) ->
     """
     try:
         if signal.kind in RATE_KINDS:
-            return _read_rate(signal, preset, scope, reader)
+            return _read_rate(signal, views, scope, reader)
         if signal.kind in DRIFT_KINDS:
-            return _read_drift(signal, preset, scope, reader)
+            return _read_drift(signal, views, scope, reader)
         if signal.kind is SignalKind.LATENCY:
-            return _read_latency(signal, preset, scope, reader)
+            return _read_latency(signal, views, scope, reader)
         if signal.kind is SignalKind.COMPARISON:
             return _read_comparison(signal, reader)
         return _read_query(signal, reader)
@@ -74,71 +73,51 @@ def missing(reason: str, message: str) -> SignalReading:
     return SignalReading(measurement=Missing(reason=reason, message=message), left_out={})
 
 
-def counters_of(signal: Signal, preset: Preset) -> Counters:
-    """Return the counters of a signal that counts bad requests: the user's own, else the preset's.
-
-    Raises:
-        BadQuery: the runtime has none.
-    """
-    known = preset.errors if signal.kind is SignalKind.ERRORS else None
-    if signal.kind is SignalKind.CLIENT_ERRORS:
-        known = preset.client_errors
-    if signal.total is not None and signal.bad is not None:
-        return Counters(total=(parse_selector(signal.total),), bad=(parse_selector(signal.bad),))
-    if known is None:
-        raise BadQuery(
-            f"the runtime {preset.runtime} has no counters for signals of kind {signal.kind}: "
-            "give the signal its own metrics"
-        )
-    return known
+def _read_rate(signal: Signal, views: Views, scope: Scope, reader: Reader) -> SignalReading:
+    counters = counters_of(signal, views, scope.model)
+    around = _around(counters.mapped(lambda of: of.total[0]), views, scope, reader)
+    return _compare_rates(reader.rates(counters), around)
 
 
-def histogram_of(signal: Signal, preset: Preset) -> Histogram:
-    """Return the histogram of a signal: the user's own (Latency: in seconds), else the preset's of durations.
-
-    Raises:
-        BadQuery: the runtime has none.
-    """
-    if signal.buckets is not None:
-        return Histogram(buckets=(parse_selector(signal.buckets),), seconds_per_unit=1.0)
-    if preset.latency is None:
-        raise BadQuery(f"the runtime {preset.runtime} has no histogram of durations: give the signal its own metrics")
-    return preset.latency
-
-
-def _read_rate(signal: Signal, preset: Preset, scope: Scope, reader: Reader) -> SignalReading:
-    counters = counters_of(signal, preset)
-    rates = reader.rates(counters.total, counters.bad)
-    around = _Around(scope=scope, preset=preset, metric=counters.total[0].metric, targets=reader.targets)
-    return _compare_rates(rates.by_pod, rates.left_out, around)
-
-
-def _read_latency(signal: Signal, preset: Preset, scope: Scope, reader: Reader) -> SignalReading:
-    histogram = histogram_of(signal, preset)
-    around = _Around(scope=scope, preset=preset, metric=histogram.buckets[0].metric, targets=reader.targets)
+def _read_latency(signal: Signal, views: Views, scope: Scope, reader: Reader) -> SignalReading:
+    histograms = histogram_of(signal, views, scope.model)
+    around = _around(histograms.mapped(lambda of: of.buckets[0]), views, scope, reader)
     if signal.bound_seconds is None:
-        return _read_histogram(signal, histogram, around, reader)
-    rates, edge = reader.slow(histogram, signal.bound_seconds)
-    return _compare_rates(rates.by_pod, rates.left_out, around, edge.note if edge else "")
+        return _read_histogram(signal, histograms, around, reader)
+    rates, edge = reader.slow(histograms, signal.bound_seconds)
+    return _compare_rates(rates, around, edge.note if edge else "")
 
 
-def _read_drift(signal: Signal, preset: Preset, scope: Scope, reader: Reader) -> SignalReading:
-    if signal.categories is not None and signal.label is not None:
-        return _read_categories(signal, preset, scope, reader)
-    if signal.buckets is None:
-        raise BrokenInvariant(f"signal {signal.name} of kind {signal.kind} has no metrics")
-    histogram = histogram_of(signal, preset)
-    around = _Around(scope=scope, preset=preset, metric=histogram.buckets[0].metric, targets=reader.targets)
-    return _read_histogram(signal, histogram, around, reader)
+def _read_drift(signal: Signal, views: Views, scope: Scope, reader: Reader) -> SignalReading:
+    choices = distributions_of(signal, views)
+    if not choices:
+        return missing(
+            contract.REASON_BUCKET_MISMATCH,
+            "canary and stable are read by servers that export this in two forms, which cannot be compared: "
+            "give the signal metrics that both export",
+        )
+    chosen = choices[0] if len(choices) == 1 else next((each for each in choices if reader.has(each)), choices[0])
+    around = _around(chosen.mapped(_selector), views, scope, reader)
+    if chosen.canary.buckets is None:
+        return _read_categories(signal, chosen, around, reader)
+    histograms = chosen.mapped(lambda of: Histogram(buckets=(_selector(of),), seconds_per_unit=1.0))
+    return _read_histogram(signal, histograms, around, reader)
 
 
-def _read_histogram(signal: Signal, histogram: Histogram, around: "_Around", reader: Reader) -> SignalReading:
-    tallies, buckets = reader.histogram(histogram.buckets)
+def _selector(distribution: Distribution) -> Selector:
+    selector = distribution.buckets or distribution.categories
+    if selector is None:
+        raise BrokenInvariant("a distribution has neither buckets nor categories")
+    return selector
+
+
+def _read_histogram(signal: Signal, histograms: BySide[Histogram], around: "_Around", reader: Reader) -> SignalReading:
+    tallies, buckets = reader.histogram(histograms)
+    metric = around.metric.canary
     if buckets is not None and not buckets.edges:
         return missing(
             contract.REASON_BUCKET_MISMATCH,
-            f"the histograms {around.metric} of canary and stable have too few buckets in common: "
-            "give both the same buckets",
+            f"the histograms {metric} of canary and stable have too few buckets in common: give both the same buckets",
         )
     reference = None
     if signal.reference is not None and buckets is not None:
@@ -146,26 +125,33 @@ def _read_histogram(signal: Signal, histogram: Histogram, around: "_Around", rea
         if reference is None:
             return missing(
                 contract.REASON_BUCKET_MISMATCH,
-                f"the histogram {around.metric} has buckets with other edges than the training reference: "
+                f"the histogram {metric} has buckets with other edges than the training reference: "
                 "make the reference with the edges that the pods export",
             )
-    sides = _sides(tallies.by_pod, tallies.left_out, around, (0,) * (len(buckets.edges) + 1 if buckets else 0))
+    nothing = (0,) * (len(buckets.edges) + 1 if buckets else 0)
+    counts = tallies.mapped(lambda of: (of.by_pod, of.left_out))
+    sides = _sides(counts, around, nothing)
     if isinstance(sides, SignalReading) or buckets is None:
         return sides if isinstance(sides, SignalReading) else _no_series(around)
     measurement = HistogramMeasurement(
-        canary=sides[Side.CANARY],
-        stable=sides[Side.STABLE],
-        edges=tuple(edge * histogram.seconds_per_unit for edge in buckets.edges),
+        canary=sides.canary,
+        stable=sides.stable,
+        edges=buckets.edges,
         reference=None if reference is None else tuple(reference),
     )
-    return SignalReading(measurement=measurement, left_out=tallies.left_out)
+    return SignalReading(measurement=measurement, left_out=_left_out(counts))
 
 
-def _read_categories(signal: Signal, preset: Preset, scope: Scope, reader: Reader) -> SignalReading:
-    selector = parse_selector(signal.categories or "")
-    tallies, names = reader.categories(selector, signal.label or "")
-    around = _Around(scope=scope, preset=preset, metric=selector.metric, targets=reader.targets)
-    sides = _sides(tallies.by_pod, tallies.left_out, around, (0,) * len(names))
+def _read_categories(signal: Signal, wanted: BySide[Distribution], around: "_Around", reader: Reader) -> SignalReading:
+    if signal.reference is not None and signal.reference.edges:
+        return missing(
+            contract.REASON_BUCKET_MISMATCH,
+            f"the training reference has edges, but {around.metric.canary} counts categories: "
+            "make the reference with categories",
+        )
+    tallies, names = reader.categories(wanted)
+    counts = tallies.mapped(lambda of: (of.by_pod, of.left_out))
+    sides = _sides(counts, around, (0,) * len(names))
     if isinstance(sides, SignalReading) or not names:
         return sides if isinstance(sides, SignalReading) else _no_series(around)
     trained = dict(zip(signal.reference.categories, signal.reference.counts, strict=True)) if signal.reference else {}
@@ -176,12 +162,12 @@ def _read_categories(signal: Signal, preset: Preset, scope: Scope, reader: Reade
         return tuple(row[place[name]] if name in place else 0 for name in categories)
 
     measurement = HistogramMeasurement(
-        canary={pod: spread(row) for pod, row in sides[Side.CANARY].items()},
-        stable={pod: spread(row) for pod, row in sides[Side.STABLE].items()},
+        canary={pod: spread(row) for pod, row in sides.canary.items()},
+        stable={pod: spread(row) for pod, row in sides.stable.items()},
         categories=categories,
         reference=tuple(trained.get(name, 0) for name in categories) if signal.reference else None,
     )
-    return SignalReading(measurement=measurement, left_out=tallies.left_out)
+    return SignalReading(measurement=measurement, left_out=_left_out(counts))
 
 
 def _read_query(signal: Signal, reader: Reader) -> SignalReading:
@@ -226,38 +212,60 @@ class _Around:
     """What it takes to say why a side has no counts."""
 
     scope: Scope
-    preset: Preset
-    metric: str
+    views: Views
+    metric: BySide[str]
+    by_label: bool
+    """The series say by their labels whose they are, and pods of both sides may export them."""
     targets: Targets
 
 
-def _compare_rates(
-    by_pod: Mapping[str, tuple[int, int]], left_out: Mapping[str, str], around: _Around, note: str = ""
-) -> SignalReading:
-    sides = _sides(by_pod, left_out, around, (0, 0))
+def _around(selectors: BySide[Selector], views: Views, scope: Scope, reader: Reader) -> _Around:
+    return _Around(
+        scope=scope,
+        views=views,
+        metric=selectors.mapped(lambda of: of.metric),
+        by_label=tells_sides_apart(selectors.canary),
+        targets=reader.targets,
+    )
+
+
+_Counts = tuple[Mapping[str, Row], Mapping[str, str]]
+
+
+def _left_out(found: BySide[_Counts[Row]]) -> Mapping[str, str]:
+    return {**found.stable[1], **found.canary[1]}
+
+
+def _compare_rates(rates: BySide[Rates], around: _Around, note: str = "") -> SignalReading:
+    counts = rates.mapped(lambda of: (of.by_pod, of.left_out))
+    sides = _sides(counts, around, (0, 0))
     if isinstance(sides, SignalReading):
         return sides
-    measurement = RateMeasurement(canary=sides[Side.CANARY], stable=sides[Side.STABLE])
-    return SignalReading(measurement=measurement, note=note, left_out=left_out)
+    measurement = RateMeasurement(canary=sides.canary, stable=sides.stable)
+    return SignalReading(measurement=measurement, note=note, left_out=_left_out(counts))
 
 
-def _sides(
-    by_pod: Mapping[str, Row], left_out: Mapping[str, str], around: _Around, nothing: Row
-) -> Mapping[Side, Mapping[str, Row]] | SignalReading:
-    """Split counts by side; a side without any is explained, or has had no request."""
+def _sides(found: BySide[_Counts[Row]], around: _Around, nothing: Row) -> BySide[Mapping[str, Row]] | SignalReading:
+    """Return the counts of both sides; a side without any is explained, or has had no request."""
     sides: dict[Side, Mapping[str, Row]] = {}
-    scope = around.scope
+    anybody = bool(found.canary[0] or found.stable[0])
+    same = around.metric.canary == around.metric.stable
     for side in Side:
-        counted = {pod: counts for pod, counts in by_pod.items() if scope.side_of(pod) is side}
-        out = {pod: why for pod, why in left_out.items() if scope.side_of(pod) is side}
-        scraped = {target.pod for target in around.targets.scraped if scope.side_of(target.pod) is side}
+        counted, out = found.of(side)
+        scraped = {target.pod for target in around.targets.scraped if _may_export(target.pod, side, around)}
         if not counted and out:
-            return replace(_nothing_countable(side, out), left_out=left_out)
-        if not counted and not (scraped and by_pod):
+            return replace(_nothing_countable(side, out), left_out=_left_out(found))
+        # What the other side exports under another name proves nothing about this one's.
+        if not counted and not (scraped and anybody and same):
             return missing(contract.REASON_NO_SERIES, _why_no_series(side, around))
         # A scraped pod without the metric, while others have it, has had no request yet.
         sides[side] = {**dict.fromkeys(sorted(scraped - out.keys()), nothing), **counted}
-    return sides
+    return BySide(canary=sides[Side.CANARY], stable=sides[Side.STABLE])
+
+
+def _may_export(pod: str, side: Side, around: _Around) -> bool:
+    whose = around.scope.side_of(pod)
+    return whose is not None and (around.by_label or whose is side)
 
 
 def _no_series(around: _Around) -> SignalReading:
@@ -271,10 +279,12 @@ def _nothing_countable(side: Side, left_out: Mapping[str, str]) -> SignalReading
 
 
 def _why_no_series(side: Side, around: _Around) -> str:
-    scope, preset, metric = around.scope, around.preset, around.metric
+    scope, metric, server = around.scope, around.metric.of(side), around.views.of(side).server
     deployment = scope.canary if side is Side.CANARY else scope.stable
     pods = f"the pods of {side} ({scope.namespace}/{deployment})"
-    where = f"port {preset.metrics.port}, path {preset.metrics.path}" if preset.metrics else "where they show metrics"
+    where = "their metrics port"
+    if server.metrics is not None:
+        where = f"port {server.metrics.port}, path {server.metrics.path}"
     if not any(scope.side_of(target.pod) is side for target in around.targets.known):
         return (
             f"Prometheus knows no series {metric} of {pods} and does not scrape them: select them in its scrape "

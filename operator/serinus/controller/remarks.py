@@ -1,8 +1,9 @@
-"""What is reported and decides nothing: a canary that gets another share than its pods give, a changed world.
+"""What is reported and decides nothing: servers recognised, an unexpected share of requests, a changed world.
 
 Knows pods and assessments. Must not know Prometheus or how a share is tested.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -11,6 +12,8 @@ from serinus.judge.measurements import ExpectedShare
 from serinus.rollout.assessment import Assessment, Measuring
 from serinus.rollout.decide import Note
 from serinus.rollout.types import Canary, CanaryState, Observed
+from serinus.signals.recognition import Recognition, Recognitions
+from serinus.signals.scope import Side
 
 KEPT_CONNECTIONS = "clients that keep connections open stay with the pods they know"
 SHARE_IS_OFF = (
@@ -58,6 +61,22 @@ def notes_of(before: Assessment | None, after: Assessment) -> tuple[Note, ...]:
     if news := [name for name in _changed_worlds(after) if name not in known]:
         message = WORLD_CHANGED.format(names=", ".join(news))
         notes.append(Note(warning=True, reason=contract.REASON_WORLD_CHANGED, message=message))
+    return tuple(notes)
+
+
+def recognition_notes(before: Mapping[str, Recognition], now: Recognitions | None) -> tuple[Note, ...]:
+    """Return the Events of what servers were recognised: once per revision, and again if it proves another one."""
+    notes: list[Note] = []
+    if now is None:
+        return ()
+    for side in Side:
+        found = now.of(side)
+        known = before.get(found.revision)
+        is_new = known is None or (known.recognised, known.runtime, known.data) != (True, found.runtime, found.data)
+        if found.recognised and is_new:
+            data = f", and its data as {found.data}" if found.data else ""
+            message = f"{side} {found.revision} is read as {found.runtime}{data}: {found.because}"
+            notes.append(Note(warning=found.contradicts, reason=contract.REASON_SERVER_RECOGNISED, message=message))
     return tuple(notes)
 
 

@@ -1,55 +1,45 @@
-"""Read one block of one rollout: every query once, at the block's two ends.
+"""Read one block of one rollout: what each side counted, by the pods that export it.
 
-Knows which answers belong together. Must not know verdicts, steps or conditions.
+Knows whose series answer for which side. Must not know verdicts, steps or conditions.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import cached_property
-from typing import Protocol
+from typing import TypeVar
 
 from serinus.errors import BadQuery
-from serinus.prometheus.answers import Matrix, Vector
+from serinus.prometheus.block import Asks, BlockReader, Selectors
 from serinus.signals import queries
-from serinus.signals.counts import (
-    Block,
-    Counted,
-    Rates,
-    Readings,
-    Tallies,
-    Targets,
-    Walks,
-    by_bucket,
-    by_category,
-    complement,
-    count,
-    counted_targets,
-    pair,
-    pods_to_walk,
-    read_targets,
+from serinus.signals.counts import Rates, Tallies, Targets, by_bucket, by_category, complement, failures, pair
+from serinus.signals.histogram import (
+    Buckets,
+    Edge,
+    choose_edge,
+    edges_by_pod,
+    in_unit,
+    shared_buckets,
+    shared_edges,
+    written,
 )
-from serinus.signals.histogram import Buckets, Edge, choose_edge, edges_by_pod, shared_buckets, split_buckets
-from serinus.signals.presets import Histogram
-from serinus.signals.samples import BUCKET_LABEL, Sample, Track, series_key, target_of
-from serinus.signals.scope import Scope, Side
+from serinus.signals.placeholders import tells_sides_apart
+from serinus.signals.presets import Counters, Distribution, Histogram
+from serinus.signals.samples import BUCKET_LABEL, NAME_LABEL, POD_LABEL, Track
+from serinus.signals.scope import BySide, Scope, Side, alike
 from serinus.signals.selectors import Selector
+
+__all__ = ["Asks", "Reader"]
+
+Found = TypeVar("Found", Rates, Tallies)
+Wanted = TypeVar("Wanted")
+_Edges = Mapping[Side | None, tuple[Mapping[str, frozenset[str]], float]]
+"""Per question: the ``le`` labels that each pod has, and what their numbers are to be multiplied with."""
 
 MOST_CATEGORIES = 200
 
 
-class Asks(Protocol):
-    """What can be asked: ``Prometheus``, or anything that answers like it."""
-
-    def instant(self, query: str, at: datetime) -> Vector:
-        """Ask for the value of a query at one instant."""
-
-    def matrix(self, query: str, at: datetime) -> Matrix:
-        """Ask for the raw samples of a range selector at one instant."""
-
-
 class Reader:
-    """Counts of one block. The same question is asked once, whichever signals need it."""
+    """Counts of one block, of both sides."""
 
     def __init__(self, prometheus: Asks, scope: Scope, start: datetime, end: datetime) -> None:
         """Prepare to read.
@@ -60,80 +50,107 @@ class Reader:
             start: sample time of the tick that the block begins with.
             end: sample time of the tick that it ends with.
         """
-        self._prometheus = prometheus
+        self._block = BlockReader(prometheus, scope, start, end)
         self._scope = scope
         self._start = start
         self._end = end
-        self._answers: dict[tuple[str, datetime], tuple[Sample, ...]] = {}
-        self._tracks: dict[tuple[str, datetime], tuple[Track, ...]] = {}
-        self.remarks: set[str] = set()
-        """What Prometheus remarked about the queries."""
 
-    @cached_property
+    @property
+    def remarks(self) -> set[str]:
+        """What Prometheus remarked about the queries."""
+        return self._block.remarks
+
+    @property
     def targets(self) -> Targets:
         """What is known about the pods' scrape targets at the end of the block."""
-        return read_targets(self._instant(queries.targets(self._scope), self._end))
+        return self._block.targets
 
-    def rates(self, total: Iterable[Selector], bad: Iterable[Selector]) -> Rates:
-        """Count requests and bad requests of both sides' pods.
+    def exported(self, names: Iterable[str]) -> BySide[frozenset[str]]:
+        """Return which of some metrics each side's pods export at the end of the block.
+
+        Raises:
+            MetricsUnavailable: no usable answer.
+        """
+        found: dict[Side, set[str]] = {side: set() for side in Side}
+        for each in self._block.instant(queries.exported(names, self._scope), self._end):
+            if (side := self._scope.side_of(each.labels.get(POD_LABEL, ""))) is not None:
+                found[side].add(each.labels.get(NAME_LABEL, ""))
+        return BySide(canary=frozenset(found[Side.CANARY]), stable=frozenset(found[Side.STABLE]))
+
+    def rates(self, counters: BySide[Counters]) -> BySide[Rates]:
+        """Count requests and bad requests of both sides, by the pods that export them.
 
         Raises:
             MetricsUnavailable: no usable answer.
             BadQuery: Prometheus does not understand a selector.
         """
-        all_requests, bad_requests = queries.of_pods(total, self._scope), queries.of_pods(bad, self._scope)
-        readings = self._readings(all_requests), self._readings(bad_requests)
-        pods = pods_to_walk(self._block, readings[0]) | pods_to_walk(self._block, readings[1])
-        counted, block = counted_targets(*readings), self._block_knowing(*readings)
-        return pair(
-            count(block, readings[0], counted, self._walks(all_requests, pods)),
-            count(block, readings[1], counted, self._walks(bad_requests, pods)),
+        if _is_one(counters, lambda of: (*of.total, *of.bad, *of.good)):
+            return self._split(self._rates(counters.canary, None))
+        return BySide(
+            canary=self._rates(counters.canary, Side.CANARY), stable=self._rates(counters.stable, Side.STABLE)
         )
 
-    def slow(self, histogram: Histogram, bound_seconds: float) -> tuple[Rates, Edge | None]:
-        """Count requests, and those above a bound, of both sides' pods; and say which bucket's edge was used.
+    def slow(self, histograms: BySide[Histogram], bound_seconds: float) -> tuple[BySide[Rates], Edge | None]:
+        """Count requests, and those above a bound, of both sides; and say which bucket's edge was used.
 
         The edge is None where no pod has a histogram; then nothing is counted.
 
         Raises:
             MetricsUnavailable: no usable answer.
-            BadQuery: the bound does not fit the histogram's buckets.
+            BadQuery: the bound does not fit the histograms' buckets.
         """
-        edge = self.edge(histogram, bound_seconds)
-        if edge is None:
-            return Rates(by_pod={}, left_out={}), None
-        selectors = queries.of_pods(histogram.buckets, self._scope)
-        chosen = queries.buckets_at(selectors, (*edge.labels, *edge.infinite))
-        both = self._readings(chosen)
-        parts = [
-            split_buckets(samples, edge) for samples in (tuple(both.before), tuple(both.after), tuple(both.resets))
-        ]
-        total, good = (Readings(before=parts[0][i], after=parts[1][i], resets=parts[2][i]) for i in (0, 1))
-        walks = self._walks(chosen, pods_to_walk(self._block, both))
-        counted, block = counted_targets(both), self._block_knowing(both)
-        return complement(count(block, total, counted, walks), count(block, good, counted, walks)), edge
+        edges = self.edge(histograms, bound_seconds)
+        if edges is None:
+            return alike(Rates(by_pod={}, left_out={})), None
+        if _is_one(histograms, _buckets):
+            whole = self._slow(histograms.canary, edges.canary, None)
+            return self._split(whole), edges.canary
+        return BySide(
+            canary=self._slow(histograms.canary, edges.canary, Side.CANARY),
+            stable=self._slow(histograms.stable, edges.stable, Side.STABLE),
+        ), edges.canary
 
-    def edge(self, histogram: Histogram, bound_seconds: float) -> Edge | None:
-        """Return the bucket's edge that stands for a bound; None where no pod has the histogram.
+    def edge(self, histograms: BySide[Histogram], bound_seconds: float) -> BySide[Edge] | None:
+        """Return the bucket's edge that stands for a bound, as each side writes it; None where no pod has it.
 
         Raises:
             MetricsUnavailable: no usable answer.
-            BadQuery: the bound does not fit the histogram's buckets.
+            BadQuery: the bound does not fit the histograms' buckets.
         """
-        by_pod = self._labels(histogram.buckets)
-        return choose_edge(by_pod, bound_seconds, histogram.seconds_per_unit) if by_pod else None
+        found = self._edges(histograms)
+        if not (known := _in_seconds(found)):
+            return None
+        edge = choose_edge(known, bound_seconds, 1.0)
 
-    def buckets(self, buckets: Iterable[Selector]) -> Buckets | None:
-        """Return the buckets that all pods' histograms share; None where no pod has the histogram.
+        def of(side: Side) -> Edge:
+            labels, unit = found[side] if side in found else found[None]
+            infinite = written(labels, unit, float("inf"))
+            return replace(edge, labels=written(labels, unit, edge.seconds), infinite=infinite)
+
+        return BySide(canary=of(Side.CANARY), stable=of(Side.STABLE))
+
+    def buckets(self, histograms: BySide[Histogram]) -> BySide[Buckets] | None:
+        """Return the buckets that all pods' histograms share, as each side writes them; None where no pod has any.
+
+        The edges are those of the metrics times their unit, the same for both sides.
 
         Raises:
             MetricsUnavailable: no usable answer.
             BadQuery: Prometheus does not understand a selector.
         """
-        by_pod = self._labels(buckets)
-        return shared_buckets(by_pod) if by_pod else None
+        found = self._edges(histograms)
+        if not (known := _in_seconds(found)):
+            return None
+        shared = shared_buckets(known)
 
-    def histogram(self, buckets: Iterable[Selector]) -> tuple[Tallies, Buckets | None]:
+        def of(side: Side) -> Buckets:
+            labels, unit = found[side] if side in found else found[None]
+            ways = [written(labels, unit, edge) for edge in (*shared.edges, float("inf"))]
+            return replace(shared, labels=tuple(ways))
+
+        return BySide(canary=of(Side.CANARY), stable=of(Side.STABLE))
+
+    def histogram(self, histograms: BySide[Histogram]) -> tuple[BySide[Tallies], Buckets | None]:
         """Count requests by the buckets that the histograms of both sides' pods share.
 
         The buckets are None where no pod has the histogram, and without edges where too few are shared; then nothing
@@ -143,25 +160,151 @@ class Reader:
             MetricsUnavailable: no usable answer.
             BadQuery: Prometheus does not understand a selector.
         """
-        buckets = tuple(buckets)
-        shared = self.buckets(buckets)
-        if shared is None or not shared.edges:
-            return Tallies(by_pod={}, left_out={}), shared
-        selectors = queries.of_pods(buckets, self._scope)
-        chosen = queries.buckets_at(selectors, (label for labels in shared.labels for label in labels))
-        index = {label: i for i, labels in enumerate(shared.labels) for label in labels}
-        return by_bucket(self._counted_apart(chosen, BUCKET_LABEL, index, len(shared.labels))), shared
+        shared = self.buckets(histograms)
+        if shared is None or not shared.canary.edges:
+            return alike(Tallies(by_pod={}, left_out={})), None if shared is None else shared.canary
+        if _is_one(histograms, _buckets):
+            whole = self._in_buckets(histograms.canary, shared.canary, None)
+            return self._split(whole), shared.canary
+        return BySide(
+            canary=self._in_buckets(histograms.canary, shared.canary, Side.CANARY),
+            stable=self._in_buckets(histograms.stable, shared.stable, Side.STABLE),
+        ), shared.canary
 
-    def categories(self, selector: Selector, label: str) -> tuple[Tallies, tuple[str, ...]]:
+    def categories(self, wanted: BySide[Distribution]) -> tuple[BySide[Tallies], tuple[str, ...]]:
         """Count requests by the values of a label, sorted; those that no pod has now are not among them.
+
+        Args:
+            wanted: counters, and the label whose values are the categories.
 
         Raises:
             MetricsUnavailable: no usable answer.
             BadQuery: Prometheus does not understand the selector, or the label is no category.
         """
-        selectors = queries.of_pods((selector,), self._scope)
-        samples = self._instant(queries.newest(selectors), self._end)
-        names = sorted({each.labels.get(label, "") for each in samples})
+        one = _is_one(wanted, _category)
+        sides: tuple[Side | None, ...] = (None,) if one else tuple(Side)
+        asked = {side: self._categories(wanted.of(side or Side.CANARY), side) for side in sides}
+        names = tuple(sorted({name for _, found in asked.values() for name in found}))
+        index = {name: i for i, name in enumerate(names)}
+        tallies = {
+            side: by_category(self._block.apart((parts,), wanted.of(side or Side.CANARY).label or "", index, names))
+            for side, (parts, _) in asked.items()
+        }
+        if one:
+            return self._split(tallies[None]), names
+        return BySide(canary=tallies[Side.CANARY], stable=tallies[Side.STABLE]), names
+
+    def has(self, wanted: BySide[Distribution]) -> bool:
+        """Tell whether any pod exports a distribution at the end of the block.
+
+        Raises:
+            MetricsUnavailable: no usable answer.
+            BadQuery: Prometheus does not understand the selector.
+        """
+        if wanted.canary.buckets is not None and wanted.stable.buckets is not None:
+            histograms = BySide(canary=_histogram(wanted.canary), stable=_histogram(wanted.stable))
+            return bool(_in_seconds(self._edges(histograms)))
+        one = _is_one(wanted, _category)
+        sides: tuple[Side | None, ...] = (None,) if one else tuple(Side)
+        return any(self._categories(wanted.of(side or Side.CANARY), side)[1] for side in sides)
+
+    def has_counted(self, counter: Iterable[Selector]) -> bool:
+        """Tell whether any of stable's series of a counter is above zero at the end of the block.
+
+        Raises:
+            MetricsUnavailable: no usable answer.
+            BadQuery: Prometheus does not understand a selector.
+        """
+        parts = self._parts(tuple(counter), Side.STABLE)
+        return any(each.value > 0 for part in parts for each in self._block.instant(queries.newest(part), self._end))
+
+    def edges_of_stable(self, histogram: Histogram) -> tuple[float, ...] | None:
+        """Return the finite edges that the histograms of all of stable's pods have, ascending, in the metric's unit.
+
+        None where none has it.
+
+        Raises:
+            MetricsUnavailable: no usable answer.
+            BadQuery: Prometheus does not understand a selector.
+        """
+        narrowed = queries.of_pods(histogram.buckets, self._scope, Side.STABLE)
+        by_pod = edges_by_pod(self._block.instant(queries.edges_of(narrowed), self._end))
+        return shared_edges(by_pod) if by_pod else None
+
+    def values(self, query: str, side: Side = Side.CANARY) -> tuple[float, ...]:
+        """Return what a user's query gives for one side at the end of the block, one number per series.
+
+        Raises:
+            MetricsUnavailable: no usable answer.
+            BadQuery: Prometheus does not understand the query.
+        """
+        return tuple(
+            each.value for each in self._block.instant(queries.side_query(query, self._scope, side), self._end)
+        )
+
+    def pods_before(self, side: Side, most: int) -> tuple[str, ...]:
+        """Return the first by name of a side's pods that were scraped at the start of the block."""
+        scraped = {target.pod for target in self._block.block.before.scraped}
+        return tuple(sorted(pod for pod in scraped if self._scope.side_of(pod) is side)[:most])
+
+    def past(
+        self, selectors: Iterable[Selector], pods: Iterable[str], length: timedelta, step: timedelta
+    ) -> tuple[Track, ...]:
+        """Return the values of some pods' counters on a grid before the start of the block.
+
+        Args:
+            selectors: of stable's series; the counters may be of several metrics.
+            pods: names of stable's pods; of series that tell by their labels whose they are, other pods' count, too.
+            length: how far back.
+            step: distance of two instants.
+
+        Raises:
+            MetricsUnavailable: no usable answer.
+            BadQuery: Prometheus does not understand a selector, or refuses so large an answer.
+        """
+        pods = tuple(pods)
+        if not pods:
+            return ()
+        tracks: list[Track] = []
+        for part in queries.by_metric(queries.of_pods(selectors, self._scope, Side.STABLE)):
+            tracks += self._block.matrix(queries.past(part, pods, length, step), self._start)
+        return tuple(tracks)
+
+    def past_values(self, query: str, side: Side, length: timedelta, step: timedelta) -> tuple[Track, ...]:
+        """Return what a user's query gave for one side on a grid before the start of the block.
+
+        Raises:
+            MetricsUnavailable: no usable answer.
+            BadQuery: Prometheus does not understand the query, or refuses so large an answer.
+        """
+        return self._block.matrix(queries.past_query(query, self._scope, side, length, step), self._start)
+
+    def _rates(self, counters: Counters, side: Side | None) -> Rates:
+        """Count what one question is about: the series of one side, or of both for None."""
+        asked = (self._parts(each, side) for each in (counters.total, counters.good or counters.bad))
+        total, other = self._block.sums(*asked)
+        return failures(total, other) if counters.good else pair(total, other)
+
+    def _slow(self, histogram: Histogram, edge: Edge, side: Side | None) -> Rates:
+        index = {**dict.fromkeys(edge.labels, 0), **dict.fromkeys(edge.infinite, 1)}
+        parts = [queries.buckets_at(part, index) for part in self._parts(histogram.buckets, side)]
+        good, total = self._block.apart(parts, BUCKET_LABEL, index, range(2))
+        return complement(total, good)
+
+    def _in_buckets(self, histogram: Histogram, shared: Buckets, side: Side | None) -> Tallies:
+        index = {label: i for i, labels in enumerate(shared.labels) for label in labels}
+        parts = [queries.buckets_at(part, index) for part in self._parts(histogram.buckets, side)]
+        return by_bucket(self._block.apart(parts, BUCKET_LABEL, index, shared.labels))
+
+    def _categories(self, wanted: Distribution, side: Side | None) -> tuple[Selectors, frozenset[str]]:
+        """Return the selector narrowed to pods, and the categories that there are at the end of the block."""
+        selector, label = wanted.categories, wanted.label or ""
+        if selector is None:
+            return (), frozenset()
+        narrowed = queries.of_pods((selector,), self._scope, side)
+        names = frozenset(
+            each.labels.get(label, "") for each in self._block.instant(queries.newest(narrowed), self._end)
+        )
         if "" in names:
             raise BadQuery(
                 f"series of {selector} have no label {label}, which should name the category: check its spelling, or "
@@ -172,110 +315,58 @@ class Reader:
                 f"label {label} of {selector} has {len(names)} values, and at most {MOST_CATEGORIES} categories can be "
                 "compared: choose a label with fewer, or group them in the server"
             )
-        index = {name: i for i, name in enumerate(names)}
-        return by_category(self._counted_apart(selectors, label, index, len(names))), tuple(names)
+        return narrowed, names
 
-    def values(self, query: str, side: Side = Side.CANARY) -> tuple[float, ...]:
-        """Return what a user's query gives for one side at the end of the block, one number per series.
+    def _edges(self, histograms: BySide[Histogram]) -> _Edges:
+        sides: tuple[Side | None, ...] = (None,) if _is_one(histograms, _buckets) else tuple(Side)
+        found = {}
+        for side in sides:
+            histogram = histograms.of(side or Side.CANARY)
+            narrowed = queries.of_pods(histogram.buckets, self._scope, side)
+            found[side] = (
+                edges_by_pod(self._block.instant(queries.edges_of(narrowed), self._end)),
+                histogram.seconds_per_unit,
+            )
+        return found
 
-        Raises:
-            MetricsUnavailable: no usable answer.
-            BadQuery: Prometheus does not understand the query.
-        """
-        return tuple(each.value for each in self._instant(queries.side_query(query, self._scope, side), self._end))
+    def _parts(self, selectors: Selectors, side: Side | None) -> tuple[Selectors, ...]:
+        """Return the selectors narrowed to pods, in groups that can be asked at once."""
+        return queries.by_metric(queries.of_pods(selectors, self._scope, side))
 
-    def pods_before(self, side: Side, most: int) -> tuple[str, ...]:
-        """Return the first by name of a side's pods that were scraped at the start of the block."""
-        scraped = {target.pod for target in self._block.before.scraped}
-        return tuple(sorted(pod for pod in scraped if self._scope.side_of(pod) is side)[:most])
+    def _split(self, found: Found) -> BySide[Found]:
+        """Divide what was counted of all pods by the side that each pod belongs to."""
 
-    def past(
-        self, selectors: Iterable[Selector], pods: Iterable[str], length: timedelta, step: timedelta
-    ) -> tuple[Track, ...]:
-        """Return the values of some pods' counter on a grid before the start of the block.
+        def of(side: Side) -> Found:
+            return replace(
+                found,
+                by_pod={pod: n for pod, n in found.by_pod.items() if self._scope.side_of(pod) is side},
+                left_out={pod: why for pod, why in found.left_out.items() if self._scope.side_of(pod) is side},
+            )
 
-        Raises:
-            MetricsUnavailable: no usable answer.
-            BadQuery: Prometheus does not understand a selector, or refuses so large an answer.
-        """
-        pods = tuple(pods)
-        if not pods:
-            return ()
-        return self._matrix(queries.past(queries.of_pods(selectors, self._scope), pods, length, step), self._start)
+        return BySide(canary=of(Side.CANARY), stable=of(Side.STABLE))
 
-    def past_values(self, query: str, side: Side, length: timedelta, step: timedelta) -> tuple[Track, ...]:
-        """Return what a user's query gave for one side on a grid before the start of the block.
 
-        Raises:
-            MetricsUnavailable: no usable answer.
-            BadQuery: Prometheus does not understand the query, or refuses so large an answer.
-        """
-        return self._matrix(queries.past_query(query, self._scope, side, length, step), self._start)
+def _is_one(wanted: BySide[Wanted], selectors: Callable[[Wanted], Selectors]) -> bool:
+    """Tell whether one question can be asked for both sides, whose pods then say whose the answers are."""
+    return wanted.canary == wanted.stable and not any(map(tells_sides_apart, selectors(wanted.canary)))
 
-    def _labels(self, buckets: Iterable[Selector]) -> Mapping[str, frozenset[str]]:
-        return edges_by_pod(self._instant(queries.edges_of(queries.of_pods(buckets, self._scope)), self._end))
 
-    def _counted_apart(
-        self, selectors: tuple[Selector, ...], label: str, index: Mapping[str, int], size: int
-    ) -> list[Counted]:
-        """Count the series of one metric in groups that a label tells apart."""
-        whole = self._readings(selectors)
-        walks = self._walks(selectors, pods_to_walk(self._block, whole))
-        counted, block = counted_targets(whole), self._block_knowing(whole)
-        groups: list[tuple[list[Sample], list[Sample]]] = [([], []) for _ in range(size)]
-        for end, samples in enumerate((whole.before, whole.after)):
-            for each in samples:
-                if (group := index.get(each.labels.get(label, ""))) is not None:
-                    groups[group][end].append(each)
-        return [count(block, Readings(before=before, after=after), counted, walks) for before, after in groups]
+def _buckets(histogram: Histogram) -> Selectors:
+    return histogram.buckets
 
-    @cached_property
-    def _block(self) -> Block:
-        replaced = self._instant(queries.restarts(self._scope, self._end - self._start), self._end)
-        return Block(
-            start=self._start,
-            end=self._end,
-            before=read_targets(self._instant(queries.targets(self._scope), self._start)),
-            after=self.targets,
-            restarted=frozenset(target_of(each.labels) for each in replaced),
-            created=self._scope.created,
-        )
 
-    def _block_knowing(self, *readings: Readings) -> Block:
-        """Return the block with the knowledge that a target of which a counter was seen had been scraped."""
-        before = self._block.before
-        seen = {target_of(each.labels) for one in readings for each in one.before}
-        return replace(self._block, before=replace(before, scraped=before.scraped | seen))
+def _category(distribution: Distribution) -> Selectors:
+    return () if distribution.categories is None else (distribution.categories,)
 
-    def _readings(self, selectors: tuple[Selector, ...]) -> Readings:
-        newest = queries.newest(selectors)
-        return Readings(
-            before=self._instant(newest, self._start),
-            after=self._instant(newest, self._end),
-            resets=self._instant(queries.resets(selectors, self._end - self._start), self._end),
-        )
 
-    def _walks(self, selectors: tuple[Selector, ...], pods: frozenset[str]) -> Walks:
-        if not pods:
-            return Walks()
-        length = self._end - self._start
-        tracks = [each for query in queries.raw(selectors, pods, length) for each in self._matrix(query, self._end)]
-        starts = self._matrix(queries.raw_process_starts(self._scope, pods, length), self._end)
-        return Walks(
-            counters={series_key(each.labels): each for each in tracks},
-            starts={target_of(each.labels): each for each in starts},
-        )
+def _histogram(distribution: Distribution) -> Histogram:
+    buckets = () if distribution.buckets is None else (distribution.buckets,)
+    return Histogram(buckets=buckets, seconds_per_unit=1.0)
 
-    def _instant(self, query: str, at: datetime) -> tuple[Sample, ...]:
-        if (query, at) not in self._answers:
-            answer = self._prometheus.instant(query, at)
-            self.remarks.update(answer.warnings)
-            self._answers[query, at] = answer.samples
-        return self._answers[query, at]
 
-    def _matrix(self, query: str, at: datetime) -> tuple[Track, ...]:
-        if (query, at) not in self._tracks:
-            answer = self._prometheus.matrix(query, at)
-            self.remarks.update(answer.warnings)
-            self._tracks[query, at] = answer.tracks
-        return self._tracks[query, at]
+def _in_seconds(found: _Edges) -> Mapping[str, frozenset[str]]:
+    return {
+        f"{side or ''}/{pod}": labels
+        for side, (by_pod, unit) in found.items()
+        for pod, labels in in_unit(by_pod, unit).items()
+    }

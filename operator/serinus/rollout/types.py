@@ -350,6 +350,8 @@ class RevisionSeen:
     replicas: int
     """What its spec asks for now."""
     ready: int
+    runtime: str = "generic"
+    """The runtime that it was rendered with."""
     refusal: str | None = None
     """Why the controller cannot make pods (quota, admission), None if it can."""
 

@@ -78,7 +78,7 @@ def choose_edge(by_pod: Mapping[str, frozenset[str]], bound_seconds: float, seco
     Raises:
         BadQuery: the bound is above the largest finite edge or below the smallest; the message names it.
     """
-    numbers, shared = _numbers(by_pod), _shared(by_pod)
+    numbers, shared = _numbers(by_pod), shared_edges(by_pod)
     edge = _edge_below(shared, bound_seconds / seconds_per_unit, seconds_per_unit)
     seconds = edge * seconds_per_unit
     exact = _same(seconds, bound_seconds)
@@ -98,10 +98,10 @@ def shared_buckets(by_pod: Mapping[str, frozenset[str]]) -> Buckets:
     Args:
         by_pod: ``le`` labels per pod, not empty.
     """
-    numbers, edges = _numbers(by_pod), _shared(by_pod)
+    numbers, edges = _numbers(by_pod), shared_edges(by_pod)
     largest = max(sum(math.isfinite(numbers[label]) for label in labels) for labels in by_pod.values())
     if len(edges) < min(LEAST_SHARED, largest):
-        edges = []
+        edges = ()
     finite = tuple(tuple(sorted(label for label, n in numbers.items() if _same(n, edge))) for edge in edges)
     infinite = tuple(sorted(label for label, n in numbers.items() if math.isinf(n)))
     # One number whoever writes it: pods come and go, and the judge knows edges again by their value.
@@ -112,14 +112,14 @@ def _numbers(by_pod: Mapping[str, frozenset[str]]) -> Mapping[str, float]:
     return {label: number for labels in by_pod.values() for label in labels if (number := _number(label)) is not None}
 
 
-def _shared(by_pod: Mapping[str, frozenset[str]]) -> list[float]:
+def shared_edges(by_pod: Mapping[str, frozenset[str]]) -> tuple[float, ...]:
     """Return the finite edges that all pods have, ascending; two ways to write one edge are one."""
     numbers = _numbers(by_pod)
     finite = sorted({each for each in numbers.values() if math.isfinite(each)})
     distinct = [each for i, each in enumerate(finite) if i == 0 or not _same(each, finite[i - 1])]
     # Hardly ever more than two: hundreds of pods of one image have the same labels.
     found = [[numbers[label] for label in labels if label in numbers] for labels in set(by_pod.values())]
-    return [each for each in distinct if all(any(_same(has, each) for has in edges) for edges in found)]
+    return tuple(each for each in distinct if all(any(_same(has, each) for has in edges) for edges in found))
 
 
 def _edge_below(edges: Sequence[float], bound: float, seconds_per_unit: float) -> float:
@@ -161,14 +161,6 @@ def in_buckets(reference: Sequence[int], reference_edges: Sequence[float], edges
         found.append(sum(reference[position : at + 1]))
         position = at + 1
     return [*found, sum(reference[position:])]
-
-
-def split_buckets(samples: Sequence[Sample], edge: Edge) -> tuple[tuple[Sample, ...], tuple[Sample, ...]]:
-    """Return the samples of the bucket of all requests, and those of the chosen edge."""
-    return (
-        tuple(each for each in samples if each.labels.get(BUCKET_LABEL) in edge.infinite),
-        tuple(each for each in samples if each.labels.get(BUCKET_LABEL) in edge.labels),
-    )
 
 
 def _same(one: float, other: float) -> bool:

@@ -75,10 +75,13 @@ class Scope:
         patterns = [pod_pattern(self._child(side)) for side in sides]
         return equals(NAMESPACE_LABEL, self.namespace), matches(POD_LABEL, "|".join(patterns))
 
+    def revision(self, side: Side) -> str:
+        """Return the short name of a side's revision, which is what its Deployment's name ends with."""
+        return self._child(side).rpartition("-")[2]
+
     def names(self, side: Side) -> Mapping[str, str]:
-        """Return what the placeholders of a side stand for; the revision is what a Deployment's name ends with."""
-        child = self._child(side)
-        return {REVISION: child.rpartition("-")[2], WORKLOAD: child, NAMESPACE: self.namespace}
+        """Return what the placeholders of a side stand for."""
+        return {REVISION: self.revision(side), WORKLOAD: self._child(side), NAMESPACE: self.namespace}
 
     def _child(self, side: Side) -> str:
         return self.canary if side is Side.CANARY else self.stable

@@ -1,0 +1,123 @@
+"""Look before an attempt begins at what stable's pods export, and refuse signals that could never be measured.
+
+Only the start of an attempt is held up: a Stall here finds no canary of this spec, so stable serves untouched. Once an
+attempt is under way nothing of this is asked again. Writes nothing.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from serinus import contract
+from serinus.api.status import read_recognised
+from serinus.controller.candidate import Candidate
+from serinus.controller.judging import Judged, declared_runtimes, make_scope
+from serinus.controller.observe import Sighting
+from serinus.controller.remarks import recognition_notes
+from serinus.errors import BadQuery, MetricsUnavailable, Stall
+from serinus.prometheus.reader import Asks, Reader
+from serinus.rollout.decide import Decision
+from serinus.rollout.types import Signal, SignalKind
+from serinus.signals.detection import looked_for
+from serinus.signals.feasibility import Evidence, obstacles
+from serinus.signals.recognition import Recognitions, needs_data, recognise_sides, views_of
+from serinus.signals.scope import BySide, Scope, Side, alike
+from serinus.signals.views import DRIFT_KINDS, Views, distributions_of, histogram_of
+
+log = logging.getLogger(__name__)
+
+
+class Admission:
+    """Lets attempts begin whose signals can be measured."""
+
+    def __init__(self, prometheus: Asks | None, delay: timedelta) -> None:
+        """Take the Prometheus to ask (None: no address is set) and the scrape timeout."""
+        self._prometheus = prometheus
+        self._delay = delay
+
+    def admit(
+        self,
+        body: Mapping[str, Any],
+        candidate: Candidate,
+        sighting: Sighting,
+        judged: Judged,
+        decision: Decision,
+        model: str,
+        now: datetime,
+    ) -> Judged:
+        """Return what is known, with what was recognised, if an attempt begins now.
+
+        Raises:
+            Stall: a signal of the plan can't be measured, or stable runs another server than the spec says.
+        """
+        desired, stable = candidate.desired, sighting.progress.stable
+        if stable is None:
+            _refuse(desired.plan.signals, _declared(desired.revision, candidate.stored.runtime), model, None)
+        if stable is None or decision.started is None:
+            return judged
+        scope = make_scope(candidate, desired.revision, stable.revision, sighting.observed, model)
+        declared = replace(
+            declared_runtimes(sighting.observed, desired.revision, stable.revision), canary=candidate.stored.runtime
+        )
+        known, evidence = self._look(desired.plan.signals, scope, declared, now)
+        if known.stable.contradicts and declared.canary == declared.stable and evidence is not None and evidence.busy:
+            raise Stall(
+                contract.REASON_RUNTIME_MISMATCH,
+                f"{known.stable.because}; no attempt begins until then, and revision {stable.revision} serves on",
+            )
+        _refuse(desired.plan.signals, known, model, evidence)
+        before = read_recognised(body.get("status") or {})
+        return replace(judged, recognised=known, notes=judged.notes + recognition_notes(before, known))
+
+    def _look(
+        self, signals: tuple[Signal, ...], scope: Scope, declared: BySide[str], now: datetime
+    ) -> tuple[Recognitions, Evidence | None]:
+        revisions = BySide(canary=scope.revision(Side.CANARY), stable=scope.revision(Side.STABLE))
+        nothing: BySide[frozenset[str]] = alike(frozenset())
+        try:
+            if self._prometheus is None:
+                return recognise_sides(revisions, declared, nothing, {}), None
+            at = now - self._delay
+            reader = Reader(self._prometheus, scope, at, at)
+            known = recognise_sides(revisions, declared, reader.exported(looked_for()), {})
+            return known, _evidence(signals, views_of(known, scope.model), scope.model, reader)
+        except MetricsUnavailable as error:
+            # No reason to hold up: without measurements the attempt waits at its first step.
+            log.info("what stable exports is not known before the attempt: %s", error.message)
+            return recognise_sides(revisions, declared, nothing, {}), None
+
+
+def _declared(revision: str, runtime: str) -> Recognitions:
+    nothing: BySide[frozenset[str]] = alike(frozenset())
+    return recognise_sides(alike(revision), alike(runtime), nothing, {})
+
+
+def _refuse(signals: tuple[Signal, ...], known: Recognitions, model: str, evidence: Evidence | None) -> None:
+    if found := obstacles(signals, views_of(known, model), model, evidence):
+        raise Stall(contract.REASON_SIGNAL_IMPOSSIBLE, f"no attempt begins: {'; '.join(found)}")
+
+
+def _evidence(signals: tuple[Signal, ...], views: Views, model: str, reader: Reader) -> Evidence:
+    """Ask what the signals of a plan need to know of stable's pods.
+
+    Raises:
+        MetricsUnavailable: Prometheus gives no usable answer.
+    """
+    server = views.stable.server
+    edges: dict[str, tuple[float, ...]] = {}
+    silent: set[str] = set()
+    for signal in signals:
+        try:
+            if signal.kind is SignalKind.LATENCY and signal.bound_seconds is not None:
+                found = reader.edges_of_stable(histogram_of(signal, alike(views.stable), model).stable)
+                edges |= {signal.name: found} if found is not None else {}
+            if signal.kind in DRIFT_KINDS and needs_data(signal) and views.stable.data is not None:
+                choices = distributions_of(signal, alike(views.stable))
+                silent |= set() if any(map(reader.has, choices)) else {signal.name}
+        except BadQuery as error:
+            # What is impossible by itself is an obstacle already; what Prometheus refuses the first tick tells.
+            log.debug("%s: %s", signal.name, error.message)
+    busy = server.errors is not None and reader.has_counted(server.errors.total)
+    return Evidence(busy=busy, edges=edges, silent=frozenset(silent))

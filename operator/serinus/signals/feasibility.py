@@ -1,0 +1,65 @@
+"""Say before an attempt which of its signals could never be measured.
+
+Knows presets and what stable's pods were seen to export. Must not know how that was asked for, or the cluster.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from serinus.rollout.types import Signal, SignalAction
+from serinus.signals.capabilities import obstacle
+from serinus.signals.presets import preset
+from serinus.signals.recognition import needs_data
+from serinus.signals.scope import Side
+from serinus.signals.views import View, Views, described_by
+
+INSTRUMENT = "instrument"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What stable's pods were seen to export."""
+
+    busy: bool = False
+    """Requests were counted, so that what is not there is not merely late."""
+    edges: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    """Per Latency signal: finite upper edges, ascending, in the metric's unit, that they all have."""
+    silent: frozenset[str] = frozenset()
+    """Drift signals of whose distributions none is there, although the instrumentation is."""
+
+
+def obstacles(signals: Iterable[Signal], views: Views, model: str, evidence: Evidence | None = None) -> tuple[str, ...]:
+    """Return why signals of a plan cannot be measured and what to do, one sentence each.
+
+    A signal that is only observed holds up nothing, so that it is let through.
+
+    Args:
+        signals: of the plan.
+        views: the presets that both sides will be read by.
+        model: the name that the server knows the model by.
+        evidence: None when Prometheus could not be asked; then only what no pod could export is refused.
+    """
+    found: dict[str, None] = {}
+    for signal in signals:
+        if signal.action is SignalAction.OBSERVE:
+            continue
+        for side in (Side.STABLE, Side.CANARY):
+            why = _obstacle(signal, views.of(side), model, evidence if side is Side.STABLE else None)
+            if why is not None:
+                found[f"signal {signal.name}: {why}"] = None
+                break
+    return tuple(found)
+
+
+def _obstacle(signal: Signal, view: View, model: str, evidence: Evidence | None) -> str | None:
+    seen = evidence or Evidence()
+    # Instrumentation counts with the first prediction, so before there was one nothing is known of it.
+    data = view.data if seen.busy else view.data or preset(INSTRUMENT)
+    why = obstacle(signal, described_by(signal, view, model), data, seen.edges.get(signal.name))
+    if why is None and seen.busy and needs_data(signal) and signal.name in seen.silent:
+        what = f"the feature {signal.feature!r}" if signal.feature else "the predictions"
+        why = (
+            f"stable's pods export nothing about {what}: check the name and the instrumentation, or give the signal "
+            "its own metrics"
+        )
+    return why
