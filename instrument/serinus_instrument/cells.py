@@ -88,14 +88,17 @@ class Numbers:
 
 
 class Categories:
-    """A count per category; those that are not known yet when ``most`` are known count together."""
+    """A count per category; those that are not known yet when ``most`` are known count together.
+
+    If what is known at the start has ``__other__``, as a profile that left some out, then all others do.
+    """
 
     __slots__ = ("_most", "counts", "missing")
 
     def __init__(self, known: Iterable[str], most: int) -> None:
         # Zeros from the start: a category whose first value is its first count would be seen one too late.
         self.counts = dict.fromkeys(map(label_of, known), 0)
-        self._most = max(most, len(self.counts))
+        self._most = len(self.counts) - 1 if OTHER in self.counts else max(most, len(self.counts))
         self.missing = 0
 
     def add(self, value: Any) -> None:

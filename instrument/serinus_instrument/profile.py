@@ -55,7 +55,7 @@ def read_profile(text: str) -> Profile:
     if not isinstance(body, dict) or body.get("schema") != 1:
         raise BadProfile('the training profile has no "schema": 1; write it with `serinus-instrument profile`')
     prediction, features = body.get("prediction"), body.get("features")
-    if not isinstance(features or {}, dict):
+    if features is not None and not isinstance(features, dict):
         raise BadProfile("features of the training profile is no object with a histogram per name")
     return Profile(
         prediction=None if prediction is None else _bins("prediction", prediction),

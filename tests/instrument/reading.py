@@ -1,5 +1,7 @@
 """Read what a registry shows, as Prometheus would."""
 
+from itertools import pairwise
+
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -35,10 +37,16 @@ class Shown:
 
     def buckets(self, name: str, **labels: str) -> list[int]:
         """Return a histogram's counts, not cumulative."""
-        found = sorted(
+        return [int(after - before) for before, after in pairwise([0.0, *(n for _, n in self._cells(name, labels))])]
+
+    def edges(self, name: str, **labels: str) -> list[float]:
+        """Return a histogram's finite upper edges."""
+        return [edge for edge, _ in self._cells(name, labels)[:-1]]
+
+    def _cells(self, name: str, labels: dict[str, str]) -> list[tuple[float, float]]:
+        wanted = {"model": self._model, **labels}.items()
+        return sorted(
             (float(dict(given)["le"]), value)
             for (metric, given), value in self._all.items()
-            if metric == f"{name}_bucket" and {"model": self._model, **labels}.items() <= dict(given).items()
+            if metric == f"{name}_bucket" and wanted <= dict(given).items()
         )
-        counts = [0.0, *(value for _, value in found)]
-        return [int(after - before) for before, after in zip(counts, counts[1:], strict=False)]
