@@ -42,10 +42,10 @@ class Image:
 
 
 def operator_image() -> Image:
-    """Build the operator's image: its dependencies and its source."""
+    """Build the operator's image, which fetches models too: its dependencies and its source."""
     return build_image(
         "serinus",
-        CONSTRAINTS / "runtime.txt",
+        CONSTRAINTS / "fetch.txt",
         {f"{SITE_PACKAGES}/serinus": ROOT / "operator" / "serinus", **_metadata()},
         ("python3", "-m", "serinus", "run"),
         ONE_THREAD,

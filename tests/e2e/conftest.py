@@ -92,6 +92,7 @@ def started_operator(
             "SERINUS_PROMETHEUS_URL": place.prometheus_url,
             "SERINUS_SCRAPE_TIMEOUT": "1s",
             "SERINUS_METRICS_PORT": "0",
+            "SERINUS_FETCH_IMAGE": place.fetch_image,
         },
         log=folder / "operator.log",
     )

@@ -11,7 +11,7 @@ import pytest
 
 from e2e.api_server import Kubectl
 from e2e.digits import digits_layout
-from e2e.serving import image_of, variable_of
+from e2e.serving import OPERATOR, image_of, variable_of
 from e2e.toy_image import toy_layout
 
 
@@ -25,6 +25,9 @@ class Place:
     load_digits_image: Callable[[], None]
     load_image: Callable[[str], None]
     """Of one of the servers in ``e2e.serving``, by its name."""
+    fetch_image: str
+    """That the operator starts to look up and to fetch models; empty: those tests are left out."""
+    load_fetch_image: Callable[[], None]
     stop_prometheus: Callable[[], None]
     start_prometheus: Callable[[], None]
     """Returns when it answers; harmless when it runs."""
@@ -54,6 +57,9 @@ def _current() -> Place:
     def no_digits() -> None:
         pytest.skip("CLUSTER=current: SERINUS_DIGITS_IMAGE names no image of demo/model that the cluster can pull")
 
+    def no_fetch() -> None:
+        pytest.skip("CLUSTER=current: SERINUS_FETCH_IMAGE names no image of the operator that the cluster can pull")
+
     def load_image(name: str) -> None:
         if not os.environ.get(variable_of(name)):
             pytest.skip(f"CLUSTER=current: {variable_of(name)} names no image of {name} that the cluster can pull")
@@ -64,6 +70,8 @@ def _current() -> Place:
         load_toy_image=lambda: None,
         load_digits_image=no_digits if not os.environ.get("SERINUS_DIGITS_IMAGE") else lambda: None,
         load_image=load_image,
+        fetch_image=os.environ.get("SERINUS_FETCH_IMAGE", ""),
+        load_fetch_image=lambda: None if os.environ.get("SERINUS_FETCH_IMAGE") else no_fetch(),
         stop_prometheus=not_ours,
         start_prometheus=lambda: None,
     )
@@ -82,6 +90,8 @@ def _own() -> Place:
         load_toy_image=lambda: access.load_images([toy_layout()]),
         load_digits_image=lambda: access.load_images([digits_layout()]),
         load_image=lambda name: access.load_images([image_of(name).layout]),
+        fetch_image=image_of(OPERATOR).reference,
+        load_fetch_image=lambda: access.load_images([image_of(OPERATOR).layout]),
         stop_prometheus=access.stop_prometheus,
         start_prometheus=access.start_prometheus,
     )

@@ -1,8 +1,7 @@
 """Real model servers for the end-to-end tests: their images, and pods that run them.
 
-The images are built here from ``constraints/`` and ``tests/e2e/servers/``, or with ``CLUSTER=current`` they are ones that
-the cluster can pull. Knows files, the harness' image builder and
-pod templates; no cluster.
+The images are built here from ``constraints/`` and ``tests/e2e/servers/``; with ``CLUSTER=current`` they are ones
+that the cluster can pull. Knows files, the harness' image builder and pod templates; no cluster.
 """
 
 import os
@@ -20,6 +19,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 SOURCES = HERE / "servers"
 CONSTRAINTS = ROOT / "constraints"
+OPERATOR = "operator"
 DOWNWARD = {"POD_NAME": "metadata.name", "REVISION": "metadata.labels['serinus.dev/revision']"}
 
 
@@ -68,8 +68,9 @@ class Server:
         return {**model_spec(**wanted), "service": {"port": 80, "targetPort": self.port}}
 
 
-PROBED_EACH_SECOND = {"readinessProbe": {"httpGet": {"path": "/healthz", "port": 8080}, "periodSeconds": 1}}
-SCORER = Server(name="scorer", runtime="generic", path="/predict")
+START_SECONDS = 120
+"""Until a pod of a real server is ready, on a slow machine."""
+SCORER = Server(name="scorer", runtime="fastapi", path="/predict")
 KSERVE = Server(name="forgetful", runtime="kserve", path="/v1/models/digits:predict", model="digits", cpu="50m")
 MLSERVER = Server(name="neighbours", runtime="mlserver", path="/v2/models/house/infer", model="house", cpu="50m")
 
@@ -81,13 +82,20 @@ def variable_of(name: str) -> str:
 
 @cache
 def image_of(name: str) -> "Image":
-    """Build a server's image, or find it in the cache."""
-    from demo.images import MODELS, ONE_THREAD, SITE_PACKAGES, build_image  # noqa: PLC0415  needs the cluster's tools
+    """Build the image of a server, of the store or of the operator, or find it in the cache."""
+    from demo.images import (  # noqa: PLC0415  needs the cluster's tools
+        MODELS,
+        ONE_THREAD,
+        SITE_PACKAGES,
+        build_image,
+        operator_image,
+    )
 
     source = {f"/app/{name}.py": SOURCES / f"{name}.py"}
     path = {"PYTHONPATH": "/app", **ONE_THREAD}
     match name:
         case "scorer":
+            source |= {f"{SITE_PACKAGES}/serinus_instrument": ROOT / "instrument" / "serinus_instrument"}
             return build_image(name, CONSTRAINTS / "server-fastapi.txt", source, ("python3", f"/app/{name}.py"), path)
         case "forgetful":
             return build_image(name, CONSTRAINTS / "server-kserve.txt", source, ("python3", f"/app/{name}.py"), path)
@@ -95,5 +103,9 @@ def image_of(name: str) -> "Image":
             files = {**source, MODELS: SOURCES / "models"}
             start = ("python3", "-m", "mlserver.cli.main", "start", MODELS)
             return build_image(name, CONSTRAINTS / "demo-mlserver.txt", files, start, path)
+        case "operator":
+            return operator_image()
+        case "store":
+            return build_image(name, CONSTRAINTS / "test-s3.txt", source, ("python3", f"/app/{name}.py"), path)
         case other:
             raise ValueError(other)

@@ -5,100 +5,88 @@ servers count their probes.
 """
 
 import json
-from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 import requests
 
-from e2e.api_server import ApiServer, Object
-from e2e.counting import COUNTED_WITHIN, Totals, judged
-from e2e.manifests import weights
-from e2e.mixes import address, errors, held, send
-from e2e.model import Model, Models, canary_of, condition, stable_of
-from e2e.operator_process import OperatorProcess
+from e2e.counting import Totals
+from e2e.mixes import address, errors, held, send_to_each, wait_counted
+from e2e.model import Model, Models
 from e2e.place import Place
-from e2e.serving import KSERVE, MLSERVER, PROBED_EACH_SECOND, SCORER, Server
+from e2e.serving import KSERVE, MLSERVER, SCORER, START_SECONDS, Server
 from e2e.waiting import eventually
 
-START_SECONDS = 120
-"""Until a pod of a real server is ready, on a slow machine."""
+PROBED_EACH_SECOND = {"readinessProbe": {"httpGet": {"path": "/healthz", "port": 8080}, "periodSeconds": 1}}
 
 
-def begin(
-    place: Place, model: Model, server: Server, *signals: dict[str, Any], worse: dict[str, str], **container: Any
-) -> tuple[str, str]:
-    """Serve with a server and bring up a worse canary that waits; return both revisions, stable's first."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """A model with a canary that waits for a person, one pod on each side."""
+
+    model: Model
+    canary: str
+    addresses: dict[str, str]
+
+
+def bring_up(place: Place, model: Model, server: Server, worse: dict[str, str], **container: Any) -> Pair:
+    """Serve with a server, bring up a worse canary, and wait for its first tick."""
     place.load_image(server.name)
-    model.apply(server.spec(container=container, **held(*signals)))
+    model.apply(server.spec(container=container, **held(errors())))
     first = model.wait_ready(within=START_SECONDS)
-    model.apply(server.spec(worse, container=container, **held(*signals)))
+    model.apply(server.spec(worse, container=container, **held(errors())))
     second = model.wait_canary(after=first, within=START_SECONDS)["revision"]
     model.wait_assessed(second, lambda _: True, what="a first tick", within=40)
-    return first, second
-
-
-def wait_counted(model: Model, canary: str, sides: dict[str, Totals], signal: str = "errors") -> Object:
-    """Wait until the judge counts so much on each side, and never more; return the evidence."""
-    seen: dict[str, Totals] = {}
-
-    def same() -> Object | None:
-        evidence = model.evidence(canary, signal)
-        seen.update({side: judged(evidence, side) for side in sides})
-        too_many = [
-            side for side, truth in sides.items() if seen[side].total > truth.total or seen[side].bad > truth.bad
-        ]
-        assert not too_many, f"counted more than was sent: {seen}, sent: {sides}"
-        return evidence if seen == sides else None
-
-    try:
-        return eventually("the judge's counts are what was sent", same, within=COUNTED_WITHIN)
-    except AssertionError as error:
-        msg = f"counted {seen}, sent: {sides}"
-        raise AssertionError(msg) from error
+    sides = {"stable": first, "canary": second}
+    return Pair(
+        model=model,
+        canary=second,
+        addresses={side: address(model, revision, server.port) for side, revision in sides.items()},
+    )
 
 
 def test_failures_of_kserve_are_counted_though_it_has_no_counter_of_them(place: Place, models: Models) -> None:
-    model = models("kserve")
-    _, second = first, second = begin(place, model, KSERVE, errors(), worse={"FORGOT": "3"})
+    """Three of ten requests fail in predict; the error share is 0.30 exactly, and soon the canary is gone."""
+    pair = bring_up(place, models("kserve"), KSERVE, {"FORGOT": "3"})
     digits = [json.dumps({"instances": [digit]}).encode() for digit in range(10)]
-    sent = {
-        side: send(address(model, revision, KSERVE.port), KSERVE.path, digits, times=4)
-        for side, revision in (("stable", first), ("canary", second))
-    }
+    sent = send_to_each(pair.addresses, KSERVE.path, digits, times=4)
     assert (sent["canary"].new.bad, sent["canary"].new.good) == (12, 28), "three of ten"
-    evidence = wait_counted(model, second, {"stable": Totals(total=40, bad=0), "canary": Totals(total=40, bad=12)})
+    truth = {"stable": Totals(total=40, bad=0), "canary": Totals(total=40, bad=12)}
+    evidence = wait_counted(pair.model, pair.canary, truth)
     assert evidence["effect"] == pytest.approx(0.30, abs=1e-9)
+    assert "12 of 40" in evidence["because"]
 
 
 def test_failures_of_a_neighbour_in_the_same_server_are_not_charged(place: Place, models: Models) -> None:
-    model = models("neighbours")
-    first, second = begin(place, model, MLSERVER, errors(), worse={"NEIGHBOUR_FAILS": "1"})
+    """Another model in the canary's server fails always, and a third one does not exist; this one's share stays 0."""
+    pair = bring_up(place, models("neighbours"), MLSERVER, {"NEIGHBOUR_FAILS": "1"})
     body = [json.dumps({"inputs": [{"name": "x", "shape": [1], "datatype": "FP64", "data": [2]}]}).encode()]
-    failed = 0
-    for revision in (first, second):
-        where = address(model, revision, MLSERVER.port)
-        assert send(where, MLSERVER.path, body, times=20).new.good == 20
-        failed += send(where, MLSERVER.path.replace("house", "neighbour"), body, times=20).new.bad
-        assert send(where, MLSERVER.path.replace("house", "nobody"), body, times=5).new.answers == {404: 5}
-    assert failed == 20, "the canary's neighbour is broken"
-    wait_counted(model, second, {"stable": Totals(total=20, bad=0), "canary": Totals(total=20, bad=0)})
-    model.order("approve", f"{second}/1/1")
+    answers = {
+        name: send_to_each(pair.addresses, MLSERVER.path.replace("house", name), body, times=times)[
+            "canary"
+        ].new.answers
+        for name, times in (("neighbour", 20), ("nobody", 5), ("house", 20))
+    }
+    assert answers == {"neighbour": {500: 20}, "nobody": {404: 5}, "house": {200: 20}}
+    truth = {"stable": Totals(total=20, bad=0), "canary": Totals(total=20, bad=0)}
+    wait_counted(pair.model, pair.canary, truth)
 
 
 def test_probes_each_second_do_not_drown_the_share_of_failed_requests(place: Place, models: Models) -> None:
-    model = models("probed")
-    first, second = begin(place, model, SCORER, errors(), worse={"ERROR_BELOW": "3"}, **PROBED_EACH_SECOND)
+    """The server's own counter holds more probes than requests; the error share is that of requests, 0.30."""
+    pair = bring_up(place, models("probed"), SCORER, {"ERROR_BELOW": "3"}, **PROBED_EACH_SECOND)
     inputs = [json.dumps({"inputs": [number]}).encode() for number in range(10)]
-    for revision in (first, second):
-        send(address(model, revision, SCORER.port), SCORER.path, inputs, per_second=2)
-    probes = {
-        side: exported(address(model, revision, SCORER.port), "/healthz")
-        for side, revision in (("stable", first), ("canary", second))
-    }
-    assert min(probes.values()) > 10, f"more probes than requests are in the server's counter: {probes}"
-    evidence = wait_counted(model, second, {"stable": Totals(total=10, bad=0), "canary": Totals(total=10, bad=3)})
+    eventually("more probes than requests will be", lambda: min(probes(pair)) > 10, within=20)
+    send_to_each(pair.addresses, SCORER.path, inputs)
+    truth = {"stable": Totals(total=10, bad=0), "canary": Totals(total=10, bad=3)}
+    evidence = wait_counted(pair.model, pair.canary, truth)
     assert evidence["effect"] == pytest.approx(0.30, abs=1e-9)
+
+
+def probes(pair: Pair) -> list[float]:
+    """Return how many probes each server's own counter shows."""
+    return [exported(where, "/healthz") for where in pair.addresses.values()]
 
 
 def exported(where: str, handler: str) -> float:

@@ -1,4 +1,4 @@
-"""A home-made model server as many people write it: FastAPI, uvicorn, and an exporter of metrics from the shelf.
+"""A home-made model server as many people write it: FastAPI, uvicorn, an exporter from the shelf, and one line of ours.
 
 It serves a linear model: ``POST /predict`` with ``{"inputs": [number, …]}`` answers ``{"predictions": [number, …]}``.
 What goes wrong is said by the pod template, in environment variables:
@@ -12,22 +12,23 @@ WILD_ABOVE   inputs above get a prediction that cannot be true
 MODEL        path of a JSON file with ``slope``, read at the start; a built-in model if absent
 ===========  ==========================================================================================
 
-``GET /served`` tells how many predictions were asked for, those of gates apart, so that a test can see at the server
+``scorer_asked_total{by="users"|"gates"}`` counts predictions that were asked for, so that a test can see at the server
 itself what reached it. The probes at ``/healthz`` are counted by the exporters, as they are at home.
 """
 
 import json
 import os
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
-from prometheus_client import REGISTRY
+from prometheus_client import Counter
 from prometheus_fastapi_instrumentator import Instrumentator
 from starlette_exporter import PrometheusMiddleware, handle_metrics
+
+from serinus_instrument import InstrumentMiddleware, instrument
 
 EXPORTER = os.environ.get("EXPORTER", "instrumentator")
 ANSWER = os.environ.get("ANSWER", "right")
@@ -38,6 +39,9 @@ MODEL = os.environ.get("MODEL", "")
 IDENTITY = {"x-pod": os.environ.get("POD_NAME", ""), "x-revision": os.environ.get("REVISION", "")}
 GATE = "x-serinus-gate"
 WILD = -1e6
+# What the model was trained on: inputs from 0 to 10, as many of each.
+LEARNT = {"edges": [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0], "counts": [100] * 10}
+PROFILE = {"schema": 1, "prediction": LEARNT, "features": {"x": LEARNT}}
 
 
 class Line:
@@ -46,9 +50,9 @@ class Line:
     def __init__(self, slope: float) -> None:
         self._slope = slope
 
-    def predict(self, inputs: list[float]) -> list[float]:
-        """Return one number for each input."""
-        return [WILD if each > WILD_ABOVE else self._slope * each + SHIFT for each in inputs]
+    def predict(self, rows: list[list[float]]) -> list[float]:
+        """Return one number for each row of one input."""
+        return [WILD if x > WILD_ABOVE else self._slope * x + SHIFT for (x,) in rows]
 
 
 def load_model() -> Line:
@@ -57,8 +61,10 @@ def load_model() -> Line:
 
 
 app = FastAPI()
-served: Counter[str] = Counter()
-model = load_model()
+app.add_middleware(InstrumentMiddleware)
+model = instrument(load_model(), profile=PROFILE, plausible=(-100, 100), features=("x",), tolerance=0.5)
+asked = Counter("scorer_asked", "Predictions that were asked for.", ["by"])
+asked_by = {by: asked.labels(by) for by in ("users", "gates")}
 
 
 @app.get("/healthz")
@@ -67,20 +73,14 @@ async def healthz() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@app.get("/served")
-async def count_served() -> dict[str, int]:
-    """Tell what was asked for."""
-    return {"users": served["users"], "gates": served["gates"]}
-
-
 @app.post("/predict")
 async def predict(request: Request) -> JSONResponse:
     """Predict."""
-    served["gates" if GATE in request.headers else "users"] += 1
+    asked_by["gates" if GATE in request.headers else "users"].inc()
     inputs = [float(each) for each in (await request.json())["inputs"]]
     if ANSWER == "error" or any(each < ERROR_BELOW for each in inputs):
         return JSONResponse({"error": "the model raised ValueError"}, 500, IDENTITY)
-    body: dict[str, Any] = {"predictions": model.predict(inputs)}
+    body: dict[str, Any] = {"predictions": model.predict([[each] for each in inputs])}
     if ANSWER == "shape":
         body = {"outputs": [f"about {each:g}" for each in body["predictions"]]}
     return JSONResponse(body, headers=IDENTITY)
