@@ -1,0 +1,82 @@
+"""Several processes of one server: their counts are added, none is lost, none counts twice."""
+
+import os
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from instrument.reading import Shown
+
+SOURCE = Path(__file__).parents[2] / "instrument"
+PROGRAM = """
+import os, sys
+from prometheus_client import REGISTRY, generate_latest
+from serinus_instrument import instrument
+
+profile = {"schema": 1, "features": {"x": {"edges": [-1.0, 1.0], "counts": [1, 1, 1]}}}
+model = instrument(lambda rows: ["cat"] * len(rows), profile=profile)
+model([[0.5]])
+if sys.argv[1] == "fork":
+    child = os.fork()
+    for _ in range(3 if child == 0 else 1):
+        model([[5.0]])
+    if child == 0:
+        sys.exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+if sys.argv[1] == "thread":
+    sys.stdin.read()  # the parent looks into the files meanwhile
+    os._exit(0)  # what is not written by now is lost
+assert b"serinus" not in generate_latest(REGISTRY)
+"""
+
+
+def process(folder: Path, how: str) -> "subprocess.Popen[str]":
+    environment = {"PYTHONPATH": str(SOURCE), "PROMETHEUS_MULTIPROC_DIR": str(folder), "SERINUS_MODEL": "m"}
+    return subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, how], env=environment, text=True, stdin=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+
+
+def collected(folder: Path) -> Shown:
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry, path=str(folder))
+    return Shown(registry, "m")
+
+
+def test_processes_are_added(tmp_path):
+    for each in [process(tmp_path, "alone") for _ in range(2)]:
+        _, told = each.communicate(timeout=60)
+        assert each.returncode == 0, told
+    shown = collected(tmp_path)
+    assert shown("serinus_predictions_total") == 2
+    assert shown.buckets("serinus_feature", feature="x") == [0, 2, 0]
+    assert shown("serinus_feature_count", feature="x") == 2
+    assert shown("serinus_feature_sum", feature="x") == 1.0
+    assert shown.all("serinus_predicted_class_total", "class") == {"cat": 2}
+    assert shown("serinus_implausible_predictions_total", reason="out_of_range") == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_fork_counts_only_its_own(tmp_path):
+    parent = process(tmp_path, "fork")
+    _, told = parent.communicate(timeout=60)
+    assert parent.returncode == 0, told
+    shown = collected(tmp_path)
+    assert shown("serinus_predictions_total") == 1 + 1 + 3
+    assert shown.buckets("serinus_feature", feature="x") == [0, 1, 4]
+
+
+def test_counts_are_written_while_the_process_lives(tmp_path):
+    living = process(tmp_path, "thread")
+    try:
+        while not list(tmp_path.glob("*.db")) or collected(tmp_path)("serinus_predictions_total") != 1:
+            with suppress(subprocess.TimeoutExpired):
+                living.wait(0.05)
+            assert living.poll() is None, living.communicate()[1]
+    finally:
+        living.communicate("", timeout=60)
