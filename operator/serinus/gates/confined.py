@@ -56,7 +56,7 @@ def measure(pairs: Sequence[tuple[str, str]], outputs: Sequence[str]) -> Distanc
 
 def _run(task: Mapping[str, Any]) -> Any:
     environment = {"PYTHONPATH": os.pathsep.join(each for each in sys.path if each), "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [sys.executable, "-s", "-P", "-m", "serinus.gates.confined"]
+    command = [sys.executable, "-s", "-P", "-m", "serinus.gates.confined", str(CPU_SECONDS), str(MEMORY_BYTES)]
     with _AT_ONCE:
         try:
             done = subprocess.run(  # noqa: S603
@@ -101,8 +101,8 @@ def _expect(wire: Mapping[str, Any]) -> Expect:
 
 
 def _main() -> None:
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    for what, most in zip((resource.RLIMIT_CPU, resource.RLIMIT_AS), map(int, sys.argv[1:]), strict=True):
+        resource.setrlimit(what, (most, most))
     json.dump(_answer(json.load(sys.stdin)), sys.stdout)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from serinus.gates.answers import Answer
 from serinus.rollout.smoke import GateRequest
 
+_MODEL_PROTOCOLS = frozenset({"v1", "v2", "openai", "ray", "bentoml", "torchserve"})
 _FIXED = {"ray": "/-/healthz", "bentoml": "/readyz", "torchserve": "/ping"}
 
 
@@ -28,12 +29,11 @@ def readiness_request(protocol: str, quoted: str, probe_path: str | None) -> Gat
 
 def why_not_ready(protocol: str, model: str, answer: Answer) -> str:
     """Return why an answer means that a model is not served; empty if it is."""
-    if answer.status != 200:
-        unknown = protocol in {"v1", "v2"} and answer.status == 404
-        hint = (
-            f"; the server should know the model as {model}: set spec.model.name if it has another" if unknown else ""
-        )
-        return f"answered {answer.status}{hint}"
+    if protocol in {"v1", "v2"} and answer.status == 404:
+        return f"does not know the model {model} (404): set spec.model.name if it has another name"
+    # Where nothing but a probe's path is known, what pleases the kubelet is enough.
+    if not 200 <= answer.status < (300 if protocol in _MODEL_PROTOCOLS else 400):
+        return f"answered {answer.status}"
     body = _parse(answer.body)
     if protocol == "v1":
         return _v1(body)

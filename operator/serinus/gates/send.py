@@ -81,12 +81,14 @@ def send(target: Target, request: GateRequest, identity: str, timeout_seconds: f
     """
     connection = HTTPConnection(target.ip, target.port, timeout=min(_CONNECT_SECONDS, timeout_seconds))
     began = time.monotonic()
-    late = Timer(timeout_seconds, _hang_up, [connection])
-    late.daemon = True
+    late: Timer | None = None
     try:
         connection.connect()
         connection.sock.settimeout(timeout_seconds)
         # A server that sends a byte now and then keeps every single read alive, so the whole has a limit of its own.
+        # The socket itself is handed over: the connection lets go of it once the answer's head was read.
+        late = Timer(timeout_seconds, _hang_up, [connection.sock])
+        late.daemon = True
         late.start()
         connection.request(request.method, request.path, _encoded(request.body), _headers(request, identity))
         response = connection.getresponse()
@@ -95,7 +97,8 @@ def send(target: Target, request: GateRequest, identity: str, timeout_seconds: f
         spent = time.monotonic() - began
         raise NoAnswer(_why(error, target, spent, timeout_seconds)) from error
     finally:
-        late.cancel()
+        if late is not None:
+            late.cancel()
         connection.close()
     spent = time.monotonic() - began
     if spent >= timeout_seconds:
@@ -119,10 +122,10 @@ def _encoded(body: str | None) -> bytes | None:
     return None if body is None else body.encode()
 
 
-def _hang_up(connection: HTTPConnection) -> None:
+def _hang_up(connected: socket.socket) -> None:
     # The reading thread then sees the end of the stream; closing alone would not wake it.
-    with suppress(OSError, AttributeError):
-        connection.sock.shutdown(socket.SHUT_RDWR)
+    with suppress(OSError):
+        connected.shutdown(socket.SHUT_RDWR)
 
 
 def _why(error: Exception, target: Target, spent: float, timeout_seconds: float) -> str:

@@ -1,0 +1,42 @@
+"""Users' JSONPaths and schemas run in a process of their own, and cannot hold up the operator."""
+
+import pytest
+
+from serinus.gates import confined
+from serinus.gates.distance import Distance
+from serinus.rollout.smoke import Expect, JsonCheck
+
+
+def test_checks_and_distances_come_back_from_the_process() -> None:
+    good = Expect(json_path=(JsonCheck(path="$.x", equals="1"),), json_schema='{"type": "object"}')
+    assert confined.check_json([('{"x": 1}', good), ('{"x": 1}', good)]) is None
+    assert confined.check_json([('{"x": 1}', good), ('{"x": 2}', good)]) == (1, "$.x is 2, expected 1")
+    assert confined.measure([("[1]", "[2]"), ("[NaN]", "[1]")], ()).largest == float("inf")
+    assert confined.measure([('{"p": 1}', '{"p": 4}')], ("$.p",)) == Distance(largest=3.0, total=3.0, numbers=1)
+
+
+def test_what_cannot_be_checked_is_wrong() -> None:
+    outside = Expect(json_schema='{"$ref": "http://127.0.0.1:9/schema.json"}')
+    found = confined.check_json([("{}", outside)])
+    assert found is not None
+    assert "cannot be checked" in found[1]
+
+
+def test_a_pattern_that_takes_for_ever_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(confined, "CPU_SECONDS", 1)
+    endless = Expect(json_schema='{"pattern": "^(a+)+$"}')
+    assert confined.check_json([(f'"{"a" * 60}!"', endless)]) == (0, confined.TOO_COSTLY)
+
+
+def test_the_process_knows_none_of_the_operators_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SERINUS_PROMETHEUS_URL", "http://user:secret@prometheus")
+    seen = {}
+    run = confined.subprocess.run
+
+    def spy(*args: object, **options: object) -> object:
+        seen.update(options)
+        return run(*args, **options)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(confined.subprocess, "run", spy)
+    confined.check_json([("{}", Expect(json_schema="{}"))])
+    assert "SERINUS_PROMETHEUS_URL" not in seen["env"]  # type: ignore[operator]
