@@ -10,6 +10,8 @@ import yaml
 from serinus import contract
 from serinus.api.parse import make_desired
 from serinus.rollout.types import SignalKind
+from serinus.signals.capabilities import obstacle
+from serinus.signals.presets import preset
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 MANIFESTS = [(path, each) for path in sorted(EXAMPLES.rglob("*.yaml")) for each in yaml.safe_load_all(path.read_text())]
@@ -52,3 +54,12 @@ def test_the_revisions_differ_in_the_model_alone() -> None:
     revisions = [each for path, each in MODEL_DEPLOYMENTS if path.parent.name == "demo"]
     assert len({str(each["spec"]["template"]) for each in revisions}) == 3
     assert all(without_model(each) == without_model(revisions[0]) for each in revisions)
+
+
+@pytest.mark.parametrize("manifest", [pytest.param(each, id=path.name) for path, each in MODEL_DEPLOYMENTS])
+def test_what_is_asked_for_can_be_measured(manifest: dict[str, Any]) -> None:
+    manifest["metadata"] = {"namespace": "default", **manifest["metadata"], "uid": "0", "generation": 1}
+    runtime = preset(manifest["spec"].get("runtime", "generic"))
+    for signal in make_desired(manifest, "bcdfghjklm", PROFILES).plan.signals:
+        server = preset(signal.source) if signal.source else runtime
+        assert obstacle(signal, server, preset("instrument")) is None, signal.name
