@@ -19,6 +19,8 @@ _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off", ""})
 _LOG_LEVELS = ("debug", "info", "warning", "error")
 _LOG_FORMATS = ("text", "json")
+_PULL_POLICIES = ("Always", "IfNotPresent", "Never")
+SHORTEST_TRACK_INTERVAL = timedelta(seconds=10)
 
 
 class InvalidSettings(SerinusError):
@@ -45,6 +47,12 @@ class Settings:
     """Namespace of the operator itself: its Lease lives there."""
     pod_name: str = ""
     """The operator's identity in the Lease; empty: the host's name."""
+    fetch_image: str = ""
+    """Image with the program `serinus fetch`; empty: spec.model.uri stalls and says so."""
+    fetch_pull_policy: str = "IfNotPresent"
+    """Of that image: Always, IfNotPresent or Never."""
+    track_interval: timedelta = timedelta(minutes=5)
+    """How often the URI of a tracked model is looked up; at least 10 s."""
     log_level: str = "info"
     """One of debug, info, warning, error."""
     log_format: str = "text"
@@ -72,11 +80,22 @@ class Settings:
             leader_election=read.switch("LEADER_ELECTION", default.leader_election),
             pod_namespace=read.text("POD_NAMESPACE", default.pod_namespace),
             pod_name=read.text("POD_NAME", default.pod_name),
+            fetch_image=read.text("FETCH_IMAGE", ""),
+            fetch_pull_policy=read.text("FETCH_PULL_POLICY", default.fetch_pull_policy),
+            track_interval=read.duration("TRACK_INTERVAL", default.track_interval),
             log_level=read.choice("LOG_LEVEL", default.log_level, _LOG_LEVELS),
             log_format=read.choice("LOG_FORMAT", default.log_format, _LOG_FORMATS),
             liveness_port=read.integer("LIVENESS_PORT", default.liveness_port, 0, 65535),
             metrics_port=read.integer("METRICS_PORT", default.metrics_port, 0, 65535),
         )
+        if settings.fetch_pull_policy not in _PULL_POLICIES:
+            raise InvalidSettings(
+                f"{PREFIX}FETCH_PULL_POLICY is {settings.fetch_pull_policy!r}; give one of {', '.join(_PULL_POLICIES)}"
+            )
+        if settings.track_interval < SHORTEST_TRACK_INTERVAL:
+            raise InvalidSettings(
+                f"{PREFIX}TRACK_INTERVAL is shorter than 10s; each look starts a pod, give 10s or more"
+            )
         if settings.liveness_port and settings.liveness_port == settings.metrics_port:
             raise InvalidSettings(
                 f"{PREFIX}LIVENESS_PORT and {PREFIX}METRICS_PORT are both {settings.liveness_port}; set one of them "

@@ -470,11 +470,9 @@ GOOD = {
 }
 
 RESERVED = {
-    "model.uri": (model(uri="s3://models/fraud/7"), "spec.model.uri"),
-    "model.digest": (model(uri="s3://a/b", digest="sha256:" + "a" * 64), "spec.model.digest"),
-    "model.track": (model(uri="s3://a/b", track=True), "spec.model.track"),
-    "model.secretRef": (model(uri="s3://a/b", secretRef={"name": "store"}), "spec.model.secretRef"),
-    "model.mountPath": (model(uri="s3://a/b", mountPath="/mnt/models"), "spec.model.mountPath"),
+    "digest of a claim": (model(uri="pvc://a/b", digest="sha256:" + "a" * 64), "spec.model.digest"),
+    "tracked claim": (model(uri="pvc://a/b", track=True), "spec.model.track"),
+    "credentials of a claim": (model(uri="pvc://a/b", secretRef={"name": "store"}), "spec.model.secretRef"),
     "split Gateway": (gateway(parentRefs=[{"name": "g", "sectionName": "web"}]), "spec.traffic.split"),
     "routeRef": (gateway(routeRef={"kind": "HTTPRoute", "name": "r", "rule": "predict"}), "spec.traffic.split"),
     "sessionAffinity": (minimal(traffic={"sessionAffinity": {"cookie": "x"}}), "spec.traffic.sessionAffinity"),

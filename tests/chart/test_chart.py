@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ def used_verbs() -> Iterator[tuple[str, str]]:
 
 def test_every_verb_that_the_controller_uses_is_granted(render: Render) -> None:
     used = set(used_verbs())
-    assert {("pods", "list"), ("modeldeployments/status", "patch"), ("rolloutreports", "delete")} <= used
+    assert {("pods", "list"), ("jobs", "delete"), ("modeldeployments/status", "patch"), ("rolloutreports", "delete")} <= used
     assert used <= granted(render(leaderElection=True))
 
 
@@ -113,6 +114,23 @@ def test_the_operator_understands_its_environment(render: Render) -> None:
     assert settings.leader_election
     assert settings.prometheus_url == "http://prometheus:9090"
     assert (settings.metrics_port, settings.liveness_port) == (8080, 8081)
+    assert settings.track_interval == timedelta(minutes=5)
+
+
+@pytest.mark.parametrize(
+    ("values", "image"),
+    [
+        ({"image": {"repository": "r/serinus", "tag": "2"}}, "r/serinus:2"),
+        ({"image": {"repository": "r/serinus", "tag": "2"}, "fetch": {"image": {"repository": "r/f"}}}, "r/f:2"),
+        ({"fetch": {"image": {"repository": "r/f", "tag": "3"}}}, "r/f:3"),
+    ],
+)
+def test_models_are_fetched_by_the_operators_own_image_unless_another_is_given(
+    render: Render, values: dict[str, Any], image: str
+) -> None:
+    (deployment,) = of_kind(render(**values), "Deployment")
+    variables = deployment["spec"]["template"]["spec"]["containers"][0]["env"]
+    assert {each["name"]: each.get("value") for each in variables}["SERINUS_FETCH_IMAGE"] == image
 
 
 def test_the_crds_are_the_generated_ones(render: Render) -> None:

@@ -24,6 +24,9 @@ def test_every_variable_is_read() -> None:
             "SERINUS_LOG_FORMAT": "json",
             "SERINUS_LIVENESS_PORT": "0",
             "SERINUS_METRICS_PORT": "9000",
+            "SERINUS_FETCH_IMAGE": "registry/serinus:2",
+            "SERINUS_FETCH_PULL_POLICY": "Always",
+            "SERINUS_TRACK_INTERVAL": "10s",
         }
     )
     assert settings == Settings(
@@ -39,6 +42,9 @@ def test_every_variable_is_read() -> None:
         log_format="json",
         liveness_port=0,
         metrics_port=9000,
+        fetch_image="registry/serinus:2",
+        fetch_pull_policy="Always",
+        track_interval=timedelta(seconds=10),
     )
 
 
@@ -55,6 +61,8 @@ def test_every_variable_is_read() -> None:
         ("LEADER_ELECTION", "perhaps", "true or false"),
         ("LOG_LEVEL", "loud", "one of debug, info, warning, error"),
         ("LOG_FORMAT", "xml", "one of text, json"),
+        ("FETCH_PULL_POLICY", "always", "one of Always, IfNotPresent, Never"),
+        ("TRACK_INTERVAL", "9.9s", "give 10s or more"),
         ("METRICS_PORT", "70000", "from 0 to 65535"),
         ("METRICS_PORT", "8081", "are both 8081"),
     ],

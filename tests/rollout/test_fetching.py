@@ -1,22 +1,25 @@
 """A model's files on their way into a pod: mounted, or fetched by a container that nothing else can see."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from serinus import contract
 from serinus.errors import InvalidSpec, Stall
-from serinus.rollout.artifact import Artifact
+from serinus.rollout.artifact import Artifact, Resolved
 from serinus.rollout.fetching import CONTAINER, VOLUME, Delivery, FetchImage
 from serinus.rollout.template import Runtime, render_template
 
 GENERIC = Runtime(name="generic", port=8080, metrics_port=None, metrics_path="/metrics", readiness_path=None)
 IMAGE = FetchImage(name="serinus:1")
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 DIGEST = "sha256:" + "a" * 64
 
 
 def render(uri: str, *, pin: str | None = None, image: FetchImage | None = IMAGE, **given: Any) -> dict[str, Any]:
     keys = {"digest", "mount_path", "secret"}
+    resolved = Resolved(digest=DIGEST, pin=pin, at=NOW) if pin is not None else None
     artifact = Artifact(uri=uri, **{key: value for key, value in given.items() if key in keys})
     pod = {key: value for key, value in given.items() if key not in keys}
     template = {"spec": {"containers": [{"name": "model", "image": "i"}, {"name": "side", "image": "j"}], **pod}}
@@ -25,7 +28,7 @@ def render(uri: str, *, pin: str | None = None, image: FetchImage | None = IMAGE
         name="fraud",
         revision="x7mn2pqr5s",
         runtime=GENERIC,
-        delivery=Delivery(artifact=artifact, pin=pin, image=image),
+        delivery=Delivery(artifact=artifact, resolved=resolved, image=image),
     )
     spec: dict[str, Any] = rendered["spec"]
     return spec

@@ -25,6 +25,7 @@ from serinus.cluster.kinds import (
 from serinus.cluster.merge import merge
 from serinus.cluster.protocol import NO_LABELS
 from serinus.errors import AlreadyExists, ClusterUnavailable, Conflict, NotFound, Refused
+from support.fake_jobs import FakeStore
 from support.fake_pods import FakePods
 
 T = TypeVar("T")
@@ -60,6 +61,7 @@ class FakeCluster:
         self.unavailable = False
         """True: every call, also a read, raises ClusterUnavailable."""
         self.pods = FakePods(self)
+        self.store = FakeStore(self)
         self._objects: dict[Key, Manifest] = {}
         self._pickled: dict[Key, bytes] = {}
         """The same objects, ready to be copied to whoever reads them."""
@@ -109,8 +111,9 @@ class FakeCluster:
         self._remove(_key(self._held(kind, namespace, name)))
 
     def settle(self) -> None:
-        """Let the pods follow the Deployments, once; ``pods.faults`` says which revisions do not become ready."""
+        """Let the pods follow the Deployments and the lookups get on, once; ``pods`` and ``store`` say how."""
         self.pods.settle()
+        self.store.settle()
 
     # --- ClusterApi ---------------------------------------------------------------------------------------------
 

@@ -21,6 +21,8 @@ class Fault(StrEnum):
     IMAGE_PULL = "ImagePull"
     OOM_KILLED = "OOMKilled"
     UNSCHEDULABLE = "Unschedulable"
+    FETCH_FAILED = "FetchFailed"
+    """The model's digest is not the one asked for."""
     REFUSED = "Refused"
     """Quota refuses the pods: none is made, the Deployment says why."""
 
@@ -133,8 +135,23 @@ def _pod_status(fault: Fault, pod: Manifest, now: str) -> dict[str, Any]:
             {"type": "PodScheduled", "status": "True"},
             {"type": "Ready", "status": "True" if ready else "False", "lastTransitionTime": started},
         ],
+        **({"initContainerStatuses": [_MISMATCH]} if fault is Fault.FETCH_FAILED else {}),
         "containerStatuses": [_container_status(fault, name, started) for name in names],
     }
+
+
+_MISMATCH = {
+    "name": "serinus-fetch",
+    "restartCount": 0,
+    "image": "serinus:1",
+    "state": {
+        "terminated": {
+            "exitCode": 2,
+            "reason": "Error",
+            "message": '{"schema":1,"reason":"DigestMismatch","message":"found sha256:bb, asked for sha256:aa"}',
+        }
+    },
+}
 
 
 def _container_status(fault: Fault, name: str, started: str) -> dict[str, Any]:

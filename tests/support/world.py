@@ -12,12 +12,14 @@ from typing import Any
 
 from serinus import contract
 from serinus.cluster.kinds import DEPLOYMENT, MODEL_DEPLOYMENT, POD, ROLLOUT_REPORT, SERVICE, Manifest
+from serinus.controller.artifacts import Fetching
 from serinus.controller.cache import WatchCache
 from serinus.controller.judging import Judge
 from serinus.controller.reconcile import Reconciler
 from serinus.errors import ClusterUnavailable, Conflict, MetricsUnavailable
 from serinus.prometheus.answers import Matrix, Vector
 from serinus.rollout.decide import Note
+from serinus.rollout.fetching import FetchImage
 from serinus.signals.samples import Sample, Track
 from support.fake_cluster import FakeCluster
 from support.fake_pods import Fault
@@ -117,6 +119,7 @@ class World:
         self.cluster = FakeCluster(lambda: self.now)
         self.prometheus = FakePrometheus()
         self.told = Told()
+        self.fetching = Fetching(image=FetchImage(name="serinus:1"))
         self.restart()
 
     def restart(self) -> None:
@@ -133,6 +136,7 @@ class World:
             judge=Judge(self.prometheus, DELAY),
             tell=self.told.record,
             clock=lambda: self.now,
+            fetching=self.fetching,
         )
 
     def _event(self, type_: str, obj: Manifest) -> None:
@@ -186,7 +190,7 @@ class World:
         service = self.cluster.get(SERVICE, NAMESPACE, name)
         selector = service["spec"]["selector"] if service else {"none": "none"}
         chosen = [pod for pod in self.cluster.list(POD, NAMESPACE, selector) if _is_ready(pod)]
-        for pod in self.cluster.list(POD, NAMESPACE):
+        for pod in self.cluster.list(POD, NAMESPACE, {contract.LABEL_MANAGED_BY: contract.MANAGED_BY}):
             pod_name, revision = pod["metadata"]["name"], pod["metadata"]["labels"][contract.LABEL_REVISION]
             born = self.now
             counters = self.prometheus.pods.setdefault(pod_name, Counters(revision=revision, born=born))

@@ -137,6 +137,12 @@ class PlannedSignal(Seen):
     """Rates: largest share of bad requests of the canary alone."""
     bound_seconds: float | None = None
     """Latency: requests slower than this are bad."""
+    source: str | None = None
+    """Requests: the view from outside that counts them."""
+    max_age_seconds: float | None = None
+    """Query, Comparison: a value that was computed longer ago is no data."""
+    updated: str | None = None
+    """Query, Comparison: PromQL for the Unix time at which the value was computed."""
     total: str | None = None
     """Own counter of all requests."""
     bad: str | None = None
@@ -188,6 +194,17 @@ class Plan(Seen):
     """Longest time for a step's pods to become ready."""
 
 
+class TriedModel(Seen):
+    """The artifact of a revision."""
+
+    uri: str
+    """Where it lies."""
+    digest: str | None = None
+    """Its content; nothing is known about that of a pvc://."""
+    resolved_at: Timestamp | None = None
+    """When it was found; absent if the spec says the digest."""
+
+
 class RolloutReportSpec(Plan):
     """The plan of one attempt, frozen at its start."""
 
@@ -209,6 +226,8 @@ class RolloutReportSpec(Plan):
     """Start of the attempt."""
     stable_revision: str | None = None
     """The revision that served at the start."""
+    model: TriedModel | None = None
+    """The artifact that was tried."""
 
 
 class DecisionStatus(Seen):

@@ -90,6 +90,7 @@ def make_report(desired: Desired, canary: Canary, plan: RolloutPlan, *, stable: 
         },
         strict=False,
     )
+    tried = {"model": desired.model.to_wire()} if desired.model is not None else {}
     return {
         "apiVersion": contract.API_VERSION,
         "kind": contract.KIND_ROLLOUT_REPORT,
@@ -99,7 +100,7 @@ def make_report(desired: Desired, canary: Canary, plan: RolloutPlan, *, stable: 
             "labels": revision_labels(desired.name, canary.revision),
             "ownerReferences": [owner_reference(desired)],
         },
-        "spec": spec.model_dump(mode="json", by_alias=True, exclude_none=True),
+        "spec": spec.model_dump(mode="json", by_alias=True, exclude_none=True) | tried,
     }
 
 

@@ -16,12 +16,10 @@ _SPEC = {
     "depends_on": "remove it; apply the objects in the order that you need",
     "deletion_protection": "remove it; restrict the right to delete modeldeployments with RBAC",
 }
-_MODEL = {
-    "uri": "let the image or a volume of the template bring the model",
-    "digest": "pin the image by its digest in the template",
-    "track": "change the template when the model changes",
-    "secret_ref": "let the template mount what the server needs",
-    "mount_path": "give the path in the template",
+_CLAIM = {
+    "digest": "with a pvc:// uri remove it, and put each version of the model into a folder of its own in the volume",
+    "track": "with a pvc:// uri remove it, and change the path when the model changes",
+    "secret_ref": "with a pvc:// uri remove it: a volume needs no credentials",
 }
 _ROLLOUT = {
     "bake": "remove it; let the last weight step last longer with atLeast",
@@ -101,8 +99,8 @@ def check_supported(spec: ModelDeploymentSpec, annotations: Mapping[str, str]) -
         NotSupportedYet: something is not; names each field and says what stands instead.
     """
     found = [*_set(spec, "spec", _SPEC), *_traffic(spec)]
-    if spec.model is not None:
-        found += _set(spec.model, "spec.model", _MODEL)
+    if spec.model is not None and (spec.model.uri or "").startswith("pvc://"):
+        found += _set(spec.model, "spec.model", _CLAIM)
     if spec.rollout is not None:
         found += _rollout(spec.rollout)
     if spec.analysis is not None:

@@ -1,22 +1,30 @@
 """Prepare the revision that a spec asks for: find it stored, or render it and let the server rehearse it.
 
-Nothing is written here. A revision that was stored once is never rendered again, so an upgrade restarts nothing.
+Nothing is written here but the Job that looks a model up. A revision that was stored once is never rendered again, so
+an upgrade restarts nothing.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 from serinus import contract
 from serinus.api.analysis import Analysis
+from serinus.api.artifact import make_artifact
 from serinus.api.desired import wanted_references
 from serinus.api.parse import make_desired, model_name, parse_model_deployment, revision_source, tracks_config
 from serinus.api.rollout import Rollout
 from serinus.api.spec import ModelDeploymentSpec
 from serinus.cluster.kinds import Manifest
 from serinus.cluster.protocol import ClusterApi
+from serinus.controller.artifacts import Lookups, Pending, Target
 from serinus.controller.children import Children
 from serinus.errors import BrokenInvariant, Refused, Stall
+from serinus.rollout import names
+from serinus.rollout.decide import Note
+from serinus.rollout.fetching import Delivery
+from serinus.rollout.lookup import POLL
 from serinus.rollout.plan import ServiceRole
 from serinus.rollout.resources import (
     StoredRevision,
@@ -27,7 +35,7 @@ from serinus.rollout.resources import (
 )
 from serinus.rollout.revision import revision_hash, revision_name
 from serinus.rollout.template import Runtime, render_template, serving_port, tracked_config_maps
-from serinus.rollout.types import Desired
+from serinus.rollout.types import Desired, Progress
 from serinus.signals.presets import preset
 
 _MOST_COLLISIONS = 8
@@ -43,10 +51,16 @@ class Candidate:
     """False: its ControllerRevision does not exist yet."""
     config_maps: Mapping[str, Manifest]
     """The tracked ConfigMaps as they are now."""
+    pending: str = ""
+    """Not empty: the spec asks for another revision, whose artifact is being looked up; this one is under way."""
+    again: timedelta | None = None
+    """When the artifact has to be looked at again."""
+    notes: tuple[Note, ...] = ()
+    """What came to light about the artifact: Events."""
 
 
-def prepare(cluster: ClusterApi, children: Children, body: Mapping[str, Any]) -> Candidate:
-    """Return what a ModelDeployment asks for.
+def prepare(children: Children, body: Mapping[str, Any], progress: Progress, lookups: Lookups) -> Candidate | Pending:
+    """Return what a ModelDeployment asks for; what is under way while that is not known yet; Pending if nothing is.
 
     Raises:
         Stall: the spec cannot be understood, is not supported yet, needs a missing ConfigMap or a taken name, or the
@@ -54,14 +68,61 @@ def prepare(cluster: ClusterApi, children: Children, body: Mapping[str, Any]) ->
     """
     spec = parse_model_deployment(body)
     config_maps = _tracked(children, body)
-    full_hash = revision_hash(revision_source(body), config_maps)
-    revision, found = _find(children, full_hash)
-    desired = make_desired(body, revision, _references(children, spec))
-    stored = read_controller_revision(found) if found is not None else _render(body, desired, full_hash, config_maps)
-    candidate = Candidate(desired=desired, stored=stored, is_stored=found is not None, config_maps=config_maps)
+    source, artifact = revision_source(body), make_artifact(spec.model)
+
+    def hash_with(digest: str | None) -> str:
+        return revision_hash(source if digest is None else {**source, "artifact": digest}, config_maps)
+
+    target = lookups.target(artifact, hash_with, lambda full_hash: _find(children, full_hash))
+    references = _references(children, spec)
+    if isinstance(target, Pending):
+        held = _revision_under_way(children, progress, spec.service.name or children.name)
+        found = children.stored_revision(held) if held is not None else None
+        if found is None:
+            return target
+        stored = read_controller_revision(found)
+        desired = replace(make_desired(body, stored.revision, references), model=stored.model)
+        return Candidate(
+            desired=desired, stored=stored, is_stored=True, config_maps={}, pending=target.message, again=POLL
+        )
+    desired = make_desired(body, target.revision, references)
+    if target.found is not None:
+        stored = read_controller_revision(target.found)
+    else:
+        stored = _render(
+            body, desired, target, Delivery.of(artifact, target.resolved, lookups.fetching.image), config_maps
+        )
+    candidate = Candidate(
+        desired=replace(desired, model=target.known or stored.model, model_trouble=target.trouble),
+        stored=stored,
+        is_stored=target.found is not None,
+        config_maps=config_maps,
+        again=target.again,
+        notes=_notes(body, target, stored),
+    )
     if not candidate.is_stored:
-        _rehearse(cluster, children, candidate)
+        _rehearse(lookups.cluster, children, candidate)
     return candidate
+
+
+def _revision_under_way(children: Children, progress: Progress, service: str) -> str | None:
+    """Return the revision that goes on while a newer one is not known: the canary's, else the one that serves."""
+    if progress.canary is not None:
+        return progress.canary.revision
+    if progress.stable is not None:
+        return progress.stable.revision
+    return children.selected_by(names.stable_service_name(service))
+
+
+def _notes(body: Mapping[str, Any], target: Target, stored: StoredRevision) -> tuple[Note, ...]:
+    """Return the Events about an artifact: what was found, and once why a tracked one cannot be followed."""
+    told = ((body.get("status") or {}).get("model") or {}).get("message")
+    if target.trouble and target.trouble != told:
+        return (Note(warning=True, reason=contract.REASON_MODEL_UNRESOLVED, message=target.trouble),)
+    if target.found is None and target.resolved is not None and stored.model is not None:
+        message = f"revision {stored.revision} has {stored.model.uri} as it is now, {stored.model.digest}"
+        return (Note(warning=False, reason=contract.REASON_MODEL_RESOLVED, message=message),)
+    return ()
 
 
 def _tracked(children: Children, body: Mapping[str, Any]) -> dict[str, Manifest]:
@@ -104,27 +165,33 @@ def _find(children: Children, full_hash: str) -> tuple[str, Manifest | None]:
 
 
 def _render(
-    body: Mapping[str, Any], desired: Desired, full_hash: str, config_maps: Mapping[str, Manifest]
+    body: Mapping[str, Any],
+    desired: Desired,
+    target: Target,
+    delivery: Delivery | None,
+    config_maps: Mapping[str, Manifest],
 ) -> StoredRevision:
     """Render a revision for the first and only time."""
     spec = body["spec"]
     runtime = _runtime(spec.get("runtime", "generic"), model_name(body))
-    target = desired.service.target_port
+    port = desired.service.target_port
     template = render_template(
         spec["template"],
         name=desired.name,
         revision=desired.revision,
         runtime=runtime,
-        target_port=target,
+        target_port=port,
         config_maps=config_maps,
+        delivery=delivery,
     )
     return StoredRevision(
         revision=desired.revision,
-        full_hash=full_hash,
+        full_hash=target.full_hash,
         runtime=runtime.name,
         template=template,
-        port=serving_port(spec["template"], runtime, target),
+        port=serving_port(spec["template"], runtime, port),
         config_maps=tuple(sorted(config_maps)),
+        model=delivery.known if delivery is not None else None,
     )
 
 

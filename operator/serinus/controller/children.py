@@ -73,6 +73,15 @@ class Children:
         """Return a ConfigMap of the user's, live."""
         return self._cluster.get(CONFIG_MAP, self.namespace, name)
 
+    def selected_by(self, service: str) -> str | None:
+        """Return the revision that a Service of ours selects, live; None if it selects none, or is not there."""
+        found = self._cluster.get(SERVICE, self.namespace, service)
+        selector = ((found or {}).get("spec") or {}).get("selector") or {}
+        if selector.get(contract.LABEL_MODEL_DEPLOYMENT) != self.name:
+            return None
+        revision: str | None = selector.get(contract.LABEL_REVISION)
+        return revision
+
     def live(self, manifest: Manifest) -> Manifest | None:
         """Return the object that has a manifest's name now, None if there is none.
 

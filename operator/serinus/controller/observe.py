@@ -10,8 +10,7 @@ from typing import Any
 
 from serinus import contract
 from serinus.api.report import OutcomeResult, read_attempts, read_outcome, read_plan, read_rejections
-from serinus.cluster.kinds import SERVICE, Manifest
-from serinus.cluster.protocol import ClusterApi
+from serinus.cluster.kinds import Manifest
 from serinus.controller.children import Children
 from serinus.rollout import names
 from serinus.rollout.pods import parse_pod, parse_time
@@ -33,14 +32,14 @@ class Sighting:
     """Reports and stored revisions of an earlier life, found when the memory was lost: to be adopted."""
 
 
-def observe(cluster: ClusterApi, children: Children, desired: Desired, progress: Progress, now: datetime) -> Sighting:
+def observe(children: Children, desired: Desired, progress: Progress, now: datetime) -> Sighting:
     """Return what the cluster shows about one ModelDeployment."""
     is_lost = progress.stable is None
     active = is_lost or is_active(desired, progress)
     deployments = children.deployments()
     reports = children.reports() if active else []
     if is_lost:
-        progress = recover(cluster, desired, progress, deployments, reports, now)
+        progress = recover(children, desired, progress, deployments, reports, now)
     pods = [parse_pod(each, now) for each in children.pods()] if active else []
     report = _report_of(desired, progress, reports)
     return Sighting(
@@ -74,7 +73,7 @@ def is_active(desired: Desired, progress: Progress) -> bool:
 
 
 def recover(
-    cluster: ClusterApi,
+    children: Children,
     desired: Desired,
     progress: Progress,
     deployments: Iterable[Mapping[str, Any]],
@@ -85,10 +84,8 @@ def recover(
 
     Returns the memory as it is where there was none to lose: a new ModelDeployment.
     """
-    service = cluster.get(SERVICE, desired.namespace, names.stable_service_name(desired.service.name))
-    selector = ((service or {}).get("spec") or {}).get("selector") or {}
-    revision = selector.get(contract.LABEL_REVISION)
-    if revision is None or selector.get(contract.LABEL_MODEL_DEPLOYMENT) != desired.name:
+    revision = children.selected_by(names.stable_service_name(desired.service.name))
+    if revision is None:
         return progress
     has_ready = any(
         each["metadata"]["labels"].get(contract.LABEL_REVISION) == revision

@@ -17,16 +17,18 @@ from serinus.cluster.kinds import MODEL_DEPLOYMENT, ROLLOUT_REPORT
 from serinus.cluster.protocol import ClusterApi
 from serinus.controller.adopt import adopt
 from serinus.controller.apply import Applier, Settled
+from serinus.controller.artifacts import NO_FETCHING, Fetching, Lookups, Pending
 from serinus.controller.cache import WatchCache
-from serinus.controller.candidate import prepare
+from serinus.controller.candidate import Candidate, prepare
 from serinus.controller.children import Children
 from serinus.controller.judging import Judge
 from serinus.controller.observe import observe, observe_standing
 from serinus.controller.record import Recorder, old_reports
 from serinus.controller.withdraw import end_report, settle_on_stable
 from serinus.errors import Forbidden, Refused, Stall
-from serinus.rollout.conditions import stalled_conditions
-from serinus.rollout.decide import Note, decide
+from serinus.rollout.conditions import resolving_conditions, stalled_conditions, while_resolving, with_trouble
+from serinus.rollout.decide import Decision, Note, decide
+from serinus.rollout.lookup import POLL
 from serinus.rollout.types import Progress
 
 CONFIG_POLL = timedelta(seconds=60)
@@ -51,12 +53,14 @@ class Reconciler:
         judge: Judge,
         tell: Tell,
         clock: Callable[[], datetime],
+        fetching: Fetching = NO_FETCHING,
     ) -> None:
         self._cluster = cluster
         self._cache = cache
         self._judge = judge
         self._publish = tell
         self._clock = clock
+        self._fetching = fetching
         self._settled = Settled()
 
     def reconcile(self, namespace: str, name: str) -> timedelta | None:
@@ -75,11 +79,15 @@ class Reconciler:
         progress = Progress()
         try:
             progress = read_progress(body.get("status") or {})
-            candidate = prepare(self._cluster, children, body)
+            lookups = Lookups(cluster=self._cluster, children=children, fetching=self._fetching, body=body, now=now)
+            candidate = prepare(children, body, progress, lookups)
+            if isinstance(candidate, Pending):
+                return self._wait(body, children, recorder, candidate)
             desired = candidate.desired
-            sighting = observe(self._cluster, children, desired, progress, now)
+            sighting = observe(children, desired, progress, now)
             judged = self._judge.judge(body, candidate, sighting, model_name(body), now)
             decision = decide(desired, sighting.observed, sighting.progress, judged.assessment, judged.measuring, now)
+            decision = told_of_model(decision, candidate)
             applier = Applier(self._cluster, self._cache, children, candidate, self._settled)
             applier.check(decision.plan)
         except Stall as stall:
@@ -96,9 +104,17 @@ class Reconciler:
         if decision.started is not None:
             for report in old_reports(sighting.reports, desired.history_limit):
                 self._cluster.delete(ROLLOUT_REPORT, namespace, report["metadata"]["name"], report["metadata"]["uid"])
-        self._report(body, judged.notes + decision.notes)
+        self._report(body, candidate.notes + judged.notes + decision.notes)
         polls = [CONFIG_POLL] if candidate.config_maps else []
-        return min([each for each in (decision.requeue_after, *polls) if each is not None], default=None)
+        return min(
+            [each for each in (decision.requeue_after, candidate.again, *polls) if each is not None], default=None
+        )
+
+    def _wait(self, body: Mapping[str, Any], children: Children, recorder: Recorder, pending: Pending) -> timedelta:
+        """Say that the artifact of the first revision is looked up."""
+        conditions = resolving_conditions(Progress(), observe_standing(children), pending.message)
+        recorder.record_stall(body, None, conditions, phase=contract.PHASE_INITIALIZING)
+        return POLL
 
     def _stall(
         self, body: Mapping[str, Any], children: Children, recorder: Recorder, progress: Progress, stall: Stall
@@ -113,7 +129,7 @@ class Reconciler:
             self._tell(body, (Note(warning=True, reason=stall.reason, message=stall.message),))
         if readable:
             settle_on_stable(self._cluster, children, progress)
-        return STALLED_POLL
+        return min(STALLED_POLL, stall.again or STALLED_POLL)
 
     def _report(self, body: Mapping[str, Any], notes: tuple[Note, ...]) -> None:
         """Tell people what happened: Events and a log line on transitions only."""
@@ -126,3 +142,11 @@ class Reconciler:
             level = logging.WARNING if note.warning else logging.INFO
             log.log(level, "%s: %s", note.reason, note.message, extra=place)
         self._publish(body, notes)
+
+
+def told_of_model(decision: Decision, candidate: Candidate) -> Decision:
+    """Return a decision whose conditions say besides that a newer artifact is looked up, or why that fails."""
+    if candidate.pending:
+        conditions = while_resolving(decision.conditions, candidate.pending)
+        return replace(decision, conditions=conditions, phase=contract.PHASE_PROGRESSING)
+    return replace(decision, conditions=with_trouble(decision.conditions, candidate.desired.model_trouble))

@@ -52,7 +52,11 @@ class Recorder:
         self._write(body, write_status(decision.progress, sight, name=desired.name, previous=before))
 
     def record_stall(
-        self, body: Mapping[str, Any], progress: Progress | None, conditions: tuple[Condition, ...]
+        self,
+        body: Mapping[str, Any],
+        progress: Progress | None,
+        conditions: tuple[Condition, ...],
+        phase: str = contract.PHASE_STALLED,
     ) -> bool:
         """Write conditions and, if no attempt is under way any more, that; tell whether anything is news.
 
@@ -62,7 +66,7 @@ class Recorder:
         told = write_conditions(
             conditions, observed_generation=generation, previous=before.get("conditions") or (), now=self.now
         )
-        after = {**before, "conditions": told, "phase": contract.PHASE_STALLED, "observedGeneration": generation}
+        after = {**before, "conditions": told, "phase": phase, "observedGeneration": generation}
         if progress is not None and progress.canary is None and "canary" in after:
             del after["canary"]
             after["stable"] = {**after["stable"], "weight": 100}
@@ -144,6 +148,8 @@ class Recorder:
             now=self.now,
             actual_weight=actual_weight(decision.progress, observed) if decision.progress.canary else None,
             plan_outdated=decision.frozen != desired.plan,
+            model=desired.model,
+            model_trouble=desired.model_trouble,
             **_stable_size(desired.name, decision.progress, observed),
         )
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from serinus.cluster.client import Cluster, connect
+from serinus.controller.artifacts import Fetching
 from serinus.controller.cache import WatchCache
 from serinus.controller.events import EventRecorder
 from serinus.controller.judging import Judge
@@ -15,6 +16,7 @@ from serinus.controller.reconcile import Reconciler
 from serinus.controller.telemetry import Telemetry
 from serinus.prometheus.auth import TokenFile
 from serinus.prometheus.client import Prometheus
+from serinus.rollout.fetching import FetchImage
 from serinus.settings import Settings
 
 
@@ -54,10 +56,17 @@ def make_parts(settings: Settings, version: str) -> Parts:
     cluster = Cluster(client, may_write=may_write, observe=telemetry.saw_call)
     events = EventRecorder(cluster=cluster, clock=_now, instance=identity)
     judge = Judge(_make_prometheus(settings), settings.scrape_timeout)
-    reconciler = Reconciler(cluster=cluster, cache=cache, judge=judge, tell=events.record, clock=_now)
+    reconciler = Reconciler(
+        cluster=cluster, cache=cache, judge=judge, tell=events.record, clock=_now, fetching=_fetching(settings)
+    )
     return Parts(
         settings=settings, cluster=cluster, cache=cache, reconciler=reconciler, telemetry=telemetry, elector=elector
     )
+
+
+def _fetching(settings: Settings) -> Fetching:
+    image = FetchImage(name=settings.fetch_image, pull_policy=settings.fetch_pull_policy)
+    return Fetching(image=image if settings.fetch_image else None, track_interval=settings.track_interval)
 
 
 def _make_prometheus(settings: Settings) -> Prometheus | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from serinus import contract
 from serinus.errors import InvalidSpec, Stall
-from serinus.rollout.artifact import Artifact
+from serinus.rollout.artifact import Artifact, Known, Resolved
 
 CONTAINER = "serinus-fetch"
 VOLUME = "serinus-model"
@@ -32,10 +32,22 @@ class Delivery:
     """A model's artifact on its way into the pods of one revision."""
 
     artifact: Artifact
-    pin: str | None = None
+    resolved: Resolved | None = None
     """What a lookup found; None: the artifact names its digest, or is mounted."""
     image: FetchImage | None = None
     """None: none is set, which matters only if something is to be fetched."""
+
+    @classmethod
+    def of(cls, artifact: Artifact | None, resolved: Resolved | None, image: FetchImage | None) -> "Delivery | None":
+        """Return the delivery of an artifact, None if there is none to deliver."""
+        return cls(artifact=artifact, resolved=resolved, image=image) if artifact is not None else None
+
+    @property
+    def known(self) -> Known:
+        """Return what is known about the artifact that the pods get."""
+        if self.resolved is None:
+            return Known(uri=self.artifact.uri, digest=self.artifact.digest)
+        return Known(uri=self.artifact.uri, digest=self.resolved.digest, at=self.resolved.at)
 
 
 def deliver(pod: dict[str, Any], delivery: Delivery) -> None:
@@ -116,8 +128,8 @@ def scratch_volume() -> dict[str, Any]:
 
 
 def _exactly(delivery: Delivery) -> list[str]:
-    if delivery.pin is not None:
-        return ["--pin", delivery.pin]
+    if delivery.resolved is not None:
+        return ["--pin", delivery.resolved.pin]
     return ["--digest", delivery.artifact.digest] if delivery.artifact.digest is not None else []
 
 
