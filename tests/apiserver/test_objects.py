@@ -283,6 +283,16 @@ def test_the_plan_of_a_report_is_frozen(server: ApiServer, namespace: str) -> No
     assert server.patch(path, {"metadata": {"annotations": {"a": "b"}}}).code == 200
 
 
+@pytest.mark.parametrize("path", [pytest.param(each, id=each.stem) for each in sorted(EXAMPLES.rglob("*.yaml"))])
+def test_every_example_is_taken(server: ApiServer, namespace: str, path: Path) -> None:
+    for shown in yaml.safe_load_all(path.read_text()):
+        if shown["kind"] != contract.KIND_MODEL_DEPLOYMENT:
+            continue
+        shown["metadata"] = {"name": shown["metadata"]["name"], "namespace": namespace}
+        made = server.request("POST", models(namespace), shown, fieldValidation="Strict")
+        assert made.code == 201, made.message
+
+
 def test_all_kinds_of_signals_are_taken_frozen_and_read_back(server: ApiServer, namespace: str) -> None:
     profile, shown = yaml.safe_load_all((EXAMPLES / "signals.yaml").read_text())
     references = {(profile["metadata"]["name"], key): text for key, text in profile["data"].items()}
