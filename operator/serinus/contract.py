@@ -50,8 +50,9 @@ ANNOTATION_LOOKUP_TRIES = "serinus.dev/lookup-tries"
 ANNOTATION_LOOKUP_FAILURE = "serinus.dev/last-failure"
 # On its pods, which carry no other label of ours: the Services select by those.
 LABEL_LOOKUP = "serinus.dev/lookup"
-# Environment variable of the serving container that holds the revision's name.
+# Environment variables of the serving container: the revision's name, and that of the model as the server knows it.
 VARIABLE_REVISION = "SERINUS_REVISION"
+VARIABLE_MODEL = "SERINUS_MODEL"
 
 # On every request of a gate: <revision>/<attempt>. Who counts requests leaves these out.
 HEADER_GATE = "X-Serinus-Gate"

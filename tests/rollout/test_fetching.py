@@ -111,13 +111,14 @@ def test_without_an_image_that_fetches_a_person_is_told_what_to_set() -> None:
     assert stall.value.reason == contract.REASON_FETCH_IMAGE_MISSING
 
 
-def test_the_server_knows_its_revision_unless_the_user_says_another() -> None:
+def test_the_server_knows_its_revision_and_model_unless_the_user_says_another() -> None:
     own = {"name": "SERINUS_REVISION", "value": "mine"}
     assert render("s3://m")["containers"][0]["env"] == [
         {
             "name": "SERINUS_REVISION",
             "valueFrom": {"fieldRef": {"fieldPath": "metadata.labels['serinus.dev/revision']"}},
-        }
+        },
+        {"name": "SERINUS_MODEL", "value": "fraud"},
     ]
     pod = render("s3://m", containers=[{"name": "model", "image": "i", "env": [own]}])
-    assert pod["containers"][0]["env"] == [own]
+    assert pod["containers"][0]["env"] == [own, {"name": "SERINUS_MODEL", "value": "fraud"}]

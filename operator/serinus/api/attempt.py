@@ -200,7 +200,7 @@ class TriedModel(Seen):
     uri: str
     """Where it lies."""
     digest: str | None = None
-    """Its content; nothing is known about that of a pvc://."""
+    """What the spec says, else a fingerprint of what the store tells about the files; absent for a pvc://."""
     resolved_at: Timestamp | None = None
     """When it was found; absent if the spec says the digest."""
 

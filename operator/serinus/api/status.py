@@ -119,7 +119,7 @@ class ModelStatus(Seen):
     uri: str
     """Where it lies."""
     digest: str | None = None
-    """Its content: as the spec says, or as it was found. Nothing is known about the content of a pvc://."""
+    """What the spec says, else a fingerprint of what the store tells about the files; absent for a pvc://."""
     resolved_at: Timestamp | None = None
     """When it was found; absent if the spec says the digest."""
     message: str | None = None

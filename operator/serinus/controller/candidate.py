@@ -183,6 +183,7 @@ def _render(
         target_port=port,
         config_maps=config_maps,
         delivery=delivery,
+        model=model_name(body),
     )
     return StoredRevision(
         revision=desired.revision,

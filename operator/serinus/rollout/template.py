@@ -51,6 +51,7 @@ def render_template(
     target_port: int | str | None = None,
     config_maps: Mapping[str, object] = {},
     delivery: Delivery | None = None,
+    model: str = "",
 ) -> dict[str, Any]:
     """Return the pod template of a revision: labels, scrape annotations, probe, graceful end, ConfigMaps, model.
 
@@ -62,6 +63,7 @@ def render_template(
         target_port: ``service.targetPort`` as written.
         config_maps: Tracked ConfigMaps; references to them are turned to the revision's copies.
         delivery: The model's artifact; None: image and template bring the model.
+        model: Name by which the server knows the model; empty: that of the ModelDeployment.
 
     Raises:
         InvalidSpec: The template has a volume where the model is to be that outlives its pods.
@@ -77,7 +79,7 @@ def render_template(
     metadata["annotations"] = {**annotations, contract.ANNOTATION_RUNTIME: runtime.name}
     pod = rendered["spec"]
     _fill_serving_container(pod["containers"][0], runtime, port)
-    _tell_revision(pod["containers"][0])
+    _tell_server(pod["containers"][0], model or name)
     if delivery is not None:
         deliver(pod, delivery)
     for container in (*pod["containers"], *(pod.get("initContainers") or ())):
@@ -138,14 +140,16 @@ def _scrape_annotations(template: Mapping[str, Any], runtime: Runtime, port: int
     }
 
 
-def _tell_revision(container: dict[str, Any]) -> None:
-    """Tell the server its own revision, so that an outcome that arrives later can name who predicted."""
+def _tell_server(container: dict[str, Any], model: str) -> None:
+    """Tell the server its revision and model, so that an outcome that arrives later can name who predicted."""
+    source = {"fieldRef": {"fieldPath": f"metadata.labels['{contract.LABEL_REVISION}']"}}
+    ours: list[dict[str, Any]] = [
+        {"name": contract.VARIABLE_REVISION, "valueFrom": source},
+        {"name": contract.VARIABLE_MODEL, "value": model},
+    ]
     variables = list(container.get("env") or ())
-    if any(each.get("name") == contract.VARIABLE_REVISION for each in variables):
-        return
-    path = f"metadata.labels['{contract.LABEL_REVISION}']"
-    source = {"fieldRef": {"fieldPath": path}}
-    container["env"] = [*variables, {"name": contract.VARIABLE_REVISION, "valueFrom": source}]
+    own = {each.get("name") for each in variables}
+    container["env"] = [*variables, *(each for each in ours if each["name"] not in own)]
 
 
 def _config_map_references(pod: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
