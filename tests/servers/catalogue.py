@@ -37,8 +37,8 @@ class Server:
     preset: str
     packages: str
     """``constraints/server-<packages>.txt``"""
-    version: str
-    """That its preset says it was tried with."""
+    title: str
+    """Name and version of what exports the metrics."""
     command: Callable[[Place], Sequence[str | Path]]
     body: Callable[[float], object]
     """The JSON that carries one value."""
@@ -55,6 +55,11 @@ class Server:
     """Environment variables; ``$METRICS`` and the like are filled in."""
     needs: str = ""
     """A program of the machine without which it cannot run."""
+
+    @property
+    def version(self) -> str:
+        """Return the version that its preset has to say it was tried with."""
+        return self.title.rpartition(" ")[2]
 
     def request(self, sort: Sort) -> Request:
         """Return what is sent for a sort of request."""
@@ -206,7 +211,7 @@ SERVERS = (
         name="kserve-v1",
         preset="kserve",
         packages="kserve",
-        version="0.21.0",
+        title="kserve 0.21.0",
         command=_kserve,
         body=_instances,
         path="/v1/models/iris:predict",
@@ -220,7 +225,7 @@ SERVERS = (
         name="kserve-v2",
         preset="kserve",
         packages="kserve",
-        version="0.21.0",
+        title="kserve 0.21.0",
         command=_kserve,
         body=_tensor,
         path="/v2/models/iris/infer",
@@ -234,7 +239,7 @@ SERVERS = (
         name="mlserver",
         preset="mlserver",
         packages="mlserver",
-        version="1.7.1",
+        title="mlserver 1.7.1",
         command=_mlserver,
         body=_tensor,
         path="/v2/models/iris/infer",
@@ -254,7 +259,7 @@ SERVERS = (
         name="bentoml",
         preset="bentoml",
         packages="bentoml",
-        version="1.4.39",
+        title="bentoml 1.4.39",
         command=_bentoml,
         body=_x,
         path="/predict",
@@ -272,7 +277,7 @@ SERVERS = (
         name="ray-serve",
         preset="ray-serve",
         packages="ray-serve",
-        version="2.60.0",
+        title="ray 2.60.0",
         command=_ray,
         body=_x,
         path="/iris",
@@ -294,7 +299,7 @@ SERVERS = (
         name="fastapi-instrumentator",
         preset="fastapi-instrumentator",
         packages="fastapi",
-        version="8.1.0",
+        title="prometheus-fastapi-instrumentator 8.1.0",
         command=_uvicorn("instrumentator_app"),
         body=_x,
         path="/predict",
@@ -307,7 +312,7 @@ SERVERS = (
         name="starlette-exporter",
         preset="starlette-exporter",
         packages="fastapi",
-        version="0.24.0",
+        title="starlette-exporter 0.24.0",
         command=_uvicorn("starlette_app"),
         body=_x,
         path="/predict",
@@ -320,7 +325,7 @@ SERVERS = (
         name="opentelemetry-seconds",
         preset="opentelemetry-seconds",
         packages="opentelemetry",
-        version="0.66b2",
+        title="opentelemetry-instrumentation-fastapi 0.66b2",
         command=_uvicorn("opentelemetry_app"),
         body=_x,
         path="/predict",
@@ -333,7 +338,7 @@ SERVERS = (
         name="opentelemetry-milliseconds",
         preset="opentelemetry-milliseconds",
         packages="opentelemetry",
-        version="0.66b2",
+        title="opentelemetry-instrumentation-fastapi 0.66b2",
         command=_uvicorn("opentelemetry_app"),
         body=_x,
         path="/predict",
@@ -346,7 +351,7 @@ SERVERS = (
         name="torchserve",
         preset="torchserve",
         packages="torchserve",
-        version="0.12.0",
+        title="torchserve 0.12.0",
         command=_torchserve,
         body=_x,
         path="/predictions/iris",

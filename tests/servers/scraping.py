@@ -1,5 +1,6 @@
 """A real Prometheus that scrapes one server as if it were a pod, and what a preset counts in it."""
 
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -83,6 +84,13 @@ class Scraped:
         """Return the names of all metrics that the server exports."""
         samples = self.prometheus.instant(f'count by (__name__) ({{pod="{POD}"}})', start).samples
         return frozenset(each.labels["__name__"] for each in samples)
+
+    def edges(self, preset: Preset, at: datetime) -> tuple[float, ...]:
+        """Return the finite edges of the histogram that a preset reads, ascending; none if it reads none."""
+        buckets = preset.latency.buckets if preset.latency else ()
+        queries = [f'count by (le) ({each.metric}{{pod="{POD}"}})' for each in buckets]
+        samples = [sample for query in queries for sample in self.prometheus.instant(query, at).samples]
+        return tuple(sorted(edge for each in samples if math.isfinite(edge := float(each.labels["le"]))))
 
     def counts(self, preset: Preset, start: datetime, end: datetime) -> Counts:
         """Return what a preset counts between two scrapes, by the reader that a rollout is judged with."""

@@ -1,0 +1,82 @@
+"""Run one server under the known mix, with a real Prometheus that scrapes it, and say what its preset counted."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import requests
+
+from serinus.signals.presets import Preset, preset
+from servers.catalogue import Server, started
+from servers.mix import MIX, Counts, Sort, expected
+from servers.processes import wait_until
+from servers.scraping import SCOPE, Scraped, scraped
+from servers.sending import send
+
+EARLIER: Mapping[Sort, int] = {Sort.GOOD: 2, Sort.PROBE: 2}
+"""Sent before the block that is counted: its counters do not begin at zero. No errors, whose series are born in it."""
+LATER: Mapping[Sort, int] = {Sort.PROBE: 3}
+LATE_SECONDS = 20
+"""Ray exports what it counted seconds later."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What came out."""
+
+    sent: Mapping[Sort, int]
+    """In the block."""
+    sent_ever: Mapping[Sort, int]
+    counted: Counts
+    """In the block, by the preset."""
+    exported: frozenset[str]
+    """Names of metrics."""
+    edges: tuple[float, ...]
+    """Finite edges of the histogram that the preset reads, in its unit, ascending."""
+    exposition: str
+
+
+def run(server: Server, folder: Path) -> Told:
+    """Start a server, send it the mix, and count.
+
+    Raises:
+        AssertionError: the server does not start, or answers otherwise than the catalogue says.
+    """
+    sent = {each: MIX[each] for each in MIX if each in server.answers}
+    bound = preset(server.preset).bound_to(SCOPE.model)
+    for each in ("server", "prometheus"):
+        (folder / each).mkdir()
+    with (
+        started(server, folder / "server") as running,
+        scraped(running.metrics_target, server.metrics_path, folder / "prometheus") as scrapes,
+    ):
+        first = scrapes.scrape_after(scrapes.begun)
+        send(server, running, EARLIER)
+        start = _counted(scrapes, bound, expected(server.answers, EARLIER), first)
+        send(server, running, sent)
+        send(server, running, LATER)
+        end = _counted(scrapes, bound, expected(server.answers, sent), start)
+        return Told(
+            sent=sent,
+            sent_ever=Counter(EARLIER) + Counter(sent) + Counter(LATER),
+            counted=scrapes.counts(bound, start, end),
+            exported=scrapes.exported(end),
+            edges=scrapes.edges(bound, end),
+            exposition=requests.get(f"http://{running.metrics_target}{server.metrics_path}", timeout=10).text,
+        )
+
+
+def _counted(scrapes: Scraped, bound: Preset, wanted: Counts, start: datetime) -> datetime:
+    """Return the scrape after the first one with which all is counted; if that never happens, after the last."""
+    newest = start
+
+    def done() -> bool:
+        nonlocal newest
+        newest = scrapes.scrape_after(newest)
+        late = (newest - start).total_seconds() > LATE_SECONDS
+        return late or scrapes.counts(bound, start, newest) == wanted
+
+    wait_until(done, 3 * LATE_SECONDS, lambda: "no scrapes")
+    return scrapes.scrape_after(newest)
