@@ -75,15 +75,19 @@ def chosen(selectors: Iterable[Selector], series: Iterable[Series]) -> list[list
     return [[each for each in known if _meets(selector, each)] for selector in selectors]
 
 
-def _read(path: Path) -> Exposition:
-    text = path.read_text(encoding="utf-8")
+def read_text(preset: str, name: str, text: str, about: Mapping[str, Any]) -> Exposition:
+    """Return the exposition of a text that was scraped."""
     series = tuple(
         (sample.name, sample.labels, sample.value)
         for family in text_string_to_metric_families(text)
         for sample in family.samples
     )
+    return Exposition(preset=preset, name=name, about=about, series=series)
+
+
+def _read(path: Path) -> Exposition:
     about = tomllib.loads(path.with_suffix(".toml").read_text(encoding="utf-8"))
-    return Exposition(preset=path.parent.name, name=path.stem, about=about, series=series)
+    return read_text(path.parent.name, path.stem, path.read_text(encoding="utf-8"), about)
 
 
 def _meets(selector: Selector, series: Series) -> bool:
