@@ -11,7 +11,7 @@ MASK = "***"
 _SHORTEST = 6
 _NAMES = re.compile(r"KEY|SECRET|TOKEN|PASSWORD|PASSWD|CREDENTIAL|SIGNATURE|AUTH|SAS|DOCKERCONFIG", re.IGNORECASE)
 # Of those, the ones that say where something is and not what it is.
-_INNOCENT = re.compile(r"(_FILE|_PATH|_URI|_URL|_ENDPOINT|_TYPE|_HOST|_PORT|_ADDR)$|_PORT_|_SERVICE_", re.IGNORECASE)
+_INNOCENT = re.compile(r"(_FILE|_PATH|_URI|_URL|_ENDPOINT|_TYPE|_HOST|_PORT|_ADDR)$|_PORT_", re.IGNORECASE)
 _USER_INFO = re.compile(r"(?<=://)[^/\s@\"']+@")
 _QUERY = re.compile(
     r"(?i)([?&;](?:[\w.-]*(?:sig|signature|token|credential|password|secret|key|policy|expires|auth)[\w.-]*)=)[^&\s\"'<>#]+"
@@ -25,7 +25,7 @@ def secrets_in(environment: Mapping[str, str]) -> tuple[str, ...]:
     for name, value in environment.items():
         if _NAMES.search(name) and not _INNOCENT.search(name):
             # Clients print a value with several lines, such as a private key, in one line or another form.
-            values.update(part for part in (value, *value.split("\n")) if len(part.strip()) >= _SHORTEST)
+            values.update(part for part in (value, *re.split(r"\n|\\n", value)) if len(part.strip()) >= _SHORTEST)
     return tuple(sorted(values, key=len, reverse=True))
 
 

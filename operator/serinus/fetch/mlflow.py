@@ -5,6 +5,7 @@ Artifacts that MLflow serves itself come through its proxy; all others straight 
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
@@ -14,9 +15,9 @@ from serinus.fetch.failures import FetchFailed, Reason
 from serinus.fetch.https import authorization
 from serinus.fetch.pins import Pin
 from serinus.fetch.remote import Found, RemoteFile
-from serinus.fetch.source import Source
+from serinus.fetch.source import Source, unchanged
 from serinus.fetch.uri import MlflowUri
-from serinus.fetch.web import Web
+from serinus.fetch.web import Web, tag_of
 
 HINT = "The Secret needs MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN."
 _PROXIED = "mlflow-artifacts:"
@@ -111,7 +112,7 @@ class MlflowSource:
         scheme = where.partition(":")[0] if ":" in where else "a path of the server"
         raise FetchFailed(
             Reason.UNSUPPORTED,
-            f"The files of {self._uri.name} are at {scheme}, which cannot be reached from here. Start the tracking server "
+            f"The files of {self._uri.name} are at {scheme}, out of reach from here. Start the tracking server "
             "with --artifacts-destination (it then serves them itself), or with a store of s3, gs or wasbs.",
         )
 
@@ -120,7 +121,7 @@ class MlflowSource:
 
 
 class _Proxied:
-    """Files that the tracking server hands through. It gives no etags; sizes and names are all that it says."""
+    """Files that the tracking server keeps, or hands through from a store."""
 
     def __init__(self, web: Web, base: str, authorization: str, path: str) -> None:
         self._web, self._authorization, self._root = web, authorization, path
@@ -147,20 +148,23 @@ class _Proxied:
                     )
         if not files:
             raise FetchFailed(Reason.NOT_FOUND, "The model version has no files.")
-        return Found(files=tuple(sorted(files, key=lambda file: file.path.encode())))
+        files.sort(key=lambda file: file.path.encode())
+        with ThreadPoolExecutor(8) as pool:
+            return Found(files=tuple(pool.map(self._with_tag, files)))
+
+    def _with_tag(self, file: RemoteFile) -> RemoteFile:
+        """Ask for the first byte: the server has an etag for files of its own disk, and none for those of a store."""
+        url = f"{self._artifacts}/{quote(file.key)}"
+        headers = {"Range": "bytes=0-0"}
+        with self._web.open(url, headers, self._authorization, own=frozenset({416})) as response:
+            return replace(file, etag=tag_of(response))
 
     def recall(self, pin: Pin) -> Found:
-        if pin.found.files:
-            return pin.found
-        raise FetchFailed(
-            Reason.UNSUPPORTED,
-            "The model has too many files to be pinned through the tracking server's proxy, which gives no etags. Let "
-            "the server keep its artifacts in a store that pods can reach, or write spec.model.digest.",
-        )
+        return pin.found if pin.found.files else unchanged(self.find(), pin)
 
     def read(self, file: RemoteFile, start: int, end: int | None) -> AbstractContextManager[Iterator[bytes]]:
         url = f"{self._artifacts}/{quote(file.key)}"
-        return self._web.part(url, start, end, self._authorization, size=file.size)
+        return self._web.part(url, start, end, self._authorization, expected=file.etag, size=file.size)
 
     def _list(self, below: str) -> list[dict[str, Any]]:
         path = f"{self._root}/{below}".rstrip("/")
@@ -176,13 +180,17 @@ def ask_mlflow(web: Web, url: str, query: Mapping[str, str], authorization: str)
         FetchFailed: It refuses, or the answer is none.
         Passing: It failed, or could not be reached.
     """
-    body, _ = web.json(f"{url}?{urlencode(query)}", {"Accept": "application/json"}, authorization)
+    headers = {"Accept": "application/json"}
+    body, status = web.text(f"{url}?{urlencode(query)}", headers, authorization, own=frozenset({400, 404}))
     try:
         answer = json.loads(body)
     except ValueError:
         answer = None
     if not isinstance(answer, dict):
         raise FetchFailed(Reason.UNSUPPORTED, f"{url} does not answer like an MLflow server.")
+    if status != 200:
+        # An alias that is not there is a 400 to MLflow.
+        raise FetchFailed(Reason.NOT_FOUND, f"MLflow says: {answer.get('message') or status}")
     return answer
 
 

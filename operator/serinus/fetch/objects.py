@@ -36,6 +36,8 @@ _METADATA = re.compile(
     r"169\.254\.169\.254|169\.254\.170\.2|metadata(\.google\.internal)?/computeMetadata|fd00:ec2::254"
 )
 _STATUS = re.compile(r"\bstatus(?: code)?:? \"?(\d{3})\b|\b(\d{3}) (?:Bad Request|Unauthorized|Forbidden|Not Found)")
+_CODE = re.compile(r"<Code>([^<]*)</Code>")
+_MESSAGE = re.compile(r"<Message>([^<]*)</Message>")
 _MISSING = re.compile(
     r"(?i)missing (?:credential|account|key|bucket|region)|could not find|no credentials|MissingAccount"
 )
@@ -76,14 +78,15 @@ class ObjectSource:
     def find(self) -> Found:
         """Ask the store for the object, or for all below the prefix, with versions where it keeps them."""
         files = self._list()
-        if len(files) <= _MOST_VERSIONS:
-            with ThreadPoolExecutor(8) as pool:
-                files = tuple(pool.map(self._with_version, files))
-        return Found(files=files)
+        with_versions = len(files) <= _MOST_VERSIONS
+        with ThreadPoolExecutor(8) as pool:
+            # An empty object may be how a console marks a directory: asked for by name, it is not there.
+            asked = pool.map(lambda file: self._head(file) if with_versions or not file.size else file, files)
+            return Found(files=tuple(file for file in asked if file is not None))
 
     def recall(self, pin: Pin) -> Found:
         """Return the files of the pin; if they did not fit into it, what is listed now, if that is the same."""
-        return pin.found if pin.found.files else unchanged(Found(files=self._list()), pin)
+        return pin.found if pin.found.files else unchanged(self.find(), pin)
 
     @contextmanager
     def read(self, file: RemoteFile, start: int, end: int | None) -> Iterator[Iterator[bytes]]:
@@ -129,10 +132,16 @@ class ObjectSource:
             return (_file(meta, prefix.rpartition("/")[2]),)
         raise FetchFailed(Reason.NOT_FOUND, f"{self._shown(prefix)} holds no object. Is the path right?")
 
-    def _with_version(self, file: RemoteFile) -> RemoteFile:
-        with self._failures(file.key):
-            meta = obstore.head(self._store, file.key)
-        return _file(meta, file.path)
+    def _head(self, file: RemoteFile) -> RemoteFile | None:
+        try:
+            with self._failures(file.key):
+                return _file(obstore.head(self._store, file.key), file.path)
+        except FetchFailed as failed:
+            if failed.reason is not Reason.NOT_FOUND:
+                raise
+            if not file.size:
+                return None
+            raise Passing(f"{self._shown(file.key)} was removed while it was being listed") from failed
 
     def _shown(self, key: str) -> str:
         return f"{self._uri.scheme}://{self._uri.bucket}/{key}"
@@ -167,8 +176,10 @@ class ObjectSource:
         code = int(status[1] or status[2]) if status else 0
         if code in {401, 403}:
             return FetchFailed(
-                Reason.FORBIDDEN, f"{shown} may not be read with these credentials (status {code}). {hint}"
+                Reason.FORBIDDEN, f"{shown} may not be read with these credentials ({_brief(error)}). {hint}"
             )
+        if code in {404, 410}:
+            return FetchFailed(Reason.NOT_FOUND, f"{shown} does not exist ({_brief(error)}). Is the path right?")
         if 400 <= code < 500 and code not in {408, 425, 429}:
             return FetchFailed(Reason.UNSUPPORTED, f"{shown} cannot be read: {_brief(error)}.")
         if isinstance(error, exceptions.UnknownConfigurationKeyError | ValueError):
@@ -222,6 +233,8 @@ def _file(meta: Any, path: str) -> RemoteFile:
 
 
 def _brief(error: Exception) -> str:
-    """Return the first sentence of an error; what follows is a dump of the request."""
-    line = " ".join(str(error).split("Debug source")[0].split())
-    return line if len(line) <= 300 else f"{line[:300]}…"
+    """Return what a store says of an error, else its first sentences; the rest is a dump of the request."""
+    text = " ".join(str(error).split("Debug source")[0].split())
+    said = [match[1] for match in (_CODE.search(text), _MESSAGE.search(text)) if match]
+    line = ": ".join(said) if said else text
+    return line.rstrip(".") if len(line) <= 300 else f"{line[:300]}…"

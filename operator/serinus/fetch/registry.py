@@ -96,7 +96,7 @@ class RegistrySource:
         url = f"{self._base}/manifests/{reference}"
         headers = {"Accept": ", ".join((*_MANIFESTS, *_INDICES))}
         self._authenticate(url)
-        body, _ = self._web.json(url, headers, self._authorization)
+        body, _ = self._web.text(url, headers, self._authorization)
         digest = f"sha256:{hashlib.sha256(body).hexdigest()}"
         if is_digest(reference) and digest != reference:
             raise FetchFailed(Reason.INTERRUPTED, f"{self._shown()} sent another manifest than {reference}.")
@@ -128,7 +128,7 @@ class RegistrySource:
             )
         scope = challenge.get("scope") or f"repository:{self._uri.repository}:pull"
         query = urlencode({"service": challenge.get("service", ""), "scope": scope})
-        body, _ = self._web.json(f"{challenge['realm']}?{query}", {}, self._login)
+        body, _ = self._web.text(f"{challenge['realm']}?{query}", {}, self._login)
         try:
             answer = json.loads(body)
             token = answer.get("token") or answer["access_token"]

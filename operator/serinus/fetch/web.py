@@ -76,14 +76,22 @@ class Web:
                 return
         raise FetchFailed(Reason.UNSUPPORTED, f"{_shown(url)} redirects more than {_MOST_REDIRECTS} times.")
 
-    def json(self, url: str, headers: Mapping[str, str], authorization: str = "") -> tuple[bytes, requests.Response]:
-        """Return the body of a small answer, and the answer for its headers.
+    def text(
+        self, url: str, headers: Mapping[str, str], authorization: str = "", *, own: frozenset[int] = frozenset()
+    ) -> tuple[bytes, int]:
+        """Return the body of a small answer, and its status.
+
+        Args:
+            url: Where.
+            headers: Sent to every host on the way.
+            authorization: Value of the header Authorization, empty for none.
+            own: Statuses that the caller understands itself.
 
         Raises:
             FetchFailed: The host refuses, or the answer is larger than 8 MiB.
             Passing: It failed, or could not be reached.
         """
-        with self.open(url, headers, authorization) as response:
+        with self.open(url, headers, authorization, own=own) as response:
             body = bytearray()
             for block in blocks(response, url):
                 body += block
@@ -91,7 +99,7 @@ class Web:
                     raise FetchFailed(
                         Reason.UNSUPPORTED, f"{_shown(url)} answers with more than 8 MiB where a list belongs."
                     )
-            return bytes(body), response
+            return bytes(body), response.status_code
 
     @contextmanager
     def part(
