@@ -6,20 +6,26 @@ Everything of ours is real; the world around it is imitated, and nothing here wa
 import contextlib
 import copy
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from serinus import contract
 from serinus.cluster.kinds import DEPLOYMENT, MODEL_DEPLOYMENT, POD, ROLLOUT_REPORT, SERVICE, Manifest
+from serinus.controller.admitting import Admission
 from serinus.controller.artifacts import Fetching
 from serinus.controller.cache import WatchCache
+from serinus.controller.gating import Gatekeeper
 from serinus.controller.judging import Judge
 from serinus.controller.reconcile import Reconciler
 from serinus.errors import ClusterUnavailable, Conflict, MetricsUnavailable
+from serinus.gates.answers import Answer
+from serinus.gates.send import Target
 from serinus.prometheus.answers import Matrix, Vector
 from serinus.rollout.decide import Note
 from serinus.rollout.fetching import FetchImage
+from serinus.rollout.smoke import GateRequest
 from serinus.signals.samples import Sample, Track
 from support.fake_cluster import FakeCluster
 from support.fake_pods import Fault
@@ -119,6 +125,10 @@ class World:
         self.cluster = FakeCluster(lambda: self.now)
         self.prometheus = FakePrometheus()
         self.told = Told()
+        self.replies: dict[str, Callable[[GateRequest], Answer]] = {}
+        """By revision, what its pods answer to the requests of a gate; 200 and ``{}`` if absent."""
+        self.asked: list[tuple[str, GateRequest, str]] = []
+        """Pod, request and identity of each request of a gate."""
         self.fetching = Fetching(image=FetchImage(name="serinus:1"))
         self.restart()
 
@@ -134,6 +144,8 @@ class World:
             cluster=self.cluster,
             cache=self.cache,
             judge=Judge(self.prometheus, DELAY),
+            admission=Admission(self.prometheus, DELAY),
+            gates=Gatekeeper(send=self.answer, start=lambda work: work()),
             tell=self.told.record,
             clock=lambda: self.now,
             fetching=self.fetching,
@@ -203,6 +215,18 @@ class World:
         for counters in self.prometheus.pods.values():
             counters.history[:] = counters.history[-700:]
 
+    def answer(self, target: Target, request: GateRequest, identity: str, timeout_seconds: float) -> Answer:
+        """Answer a request of a gate as a pod does, which counts it as any other."""
+        pod = self.cluster.get(POD, NAMESPACE, target.pod)
+        assert pod is not None
+        revision = pod["metadata"]["labels"][contract.LABEL_REVISION]
+        self.asked.append((target.pod, request, identity))
+        answer = self.replies.get(revision, _fine)(request)
+        counters = self.prometheus.pods.setdefault(target.pod, Counters(revision=revision, born=self.now))
+        total, bad = counters.history[-1][1:] if counters.history else (0.0, 0.0)
+        counters.history.append((self.now, total + 1, bad + (answer.status >= 500)))
+        return answer
+
     # --- looking ------------------------------------------------------------------------------------------------
 
     def body(self, name: str = "fraud") -> Manifest:
@@ -231,6 +255,10 @@ class World:
 
     def fail(self, revision: str, fault: Fault) -> None:
         self.cluster.pods.faults[revision] = fault
+
+
+def _fine(_: GateRequest) -> Answer:
+    return Answer(status=200, body="{}", milliseconds=1)
 
 
 def _is_ready(pod: Manifest) -> bool:

@@ -15,12 +15,14 @@ from serinus.api.parse import model_name
 from serinus.api.status import read_progress
 from serinus.cluster.kinds import MODEL_DEPLOYMENT, ROLLOUT_REPORT
 from serinus.cluster.protocol import ClusterApi
+from serinus.controller.admitting import Admission
 from serinus.controller.adopt import adopt
 from serinus.controller.apply import Applier, Settled
 from serinus.controller.artifacts import NO_FETCHING, Fetching, Lookups, Pending
 from serinus.controller.cache import WatchCache
 from serinus.controller.candidate import Candidate, prepare
 from serinus.controller.children import Children
+from serinus.controller.gating import Gatekeeper
 from serinus.controller.judging import Judge
 from serinus.controller.observe import observe, observe_standing
 from serinus.controller.record import Recorder, old_reports
@@ -51,6 +53,8 @@ class Reconciler:
         cluster: ClusterApi,
         cache: WatchCache,
         judge: Judge,
+        admission: Admission,
+        gates: Gatekeeper,
         tell: Tell,
         clock: Callable[[], datetime],
         fetching: Fetching = NO_FETCHING,
@@ -58,6 +62,8 @@ class Reconciler:
         self._cluster = cluster
         self._cache = cache
         self._judge = judge
+        self._admission = admission
+        self._gates = gates
         self._publish = tell
         self._clock = clock
         self._fetching = fetching
@@ -72,6 +78,7 @@ class Reconciler:
         """
         body = self._cache.get(MODEL_DEPLOYMENT, namespace, name)
         if body is None or body["metadata"].get("deletionTimestamp"):
+            self._gates.forget(namespace, name)
             return None  # children go with their owner
         now = self._clock().replace(microsecond=0)
         children = Children(self._cluster, self._cache, body)
@@ -85,8 +92,10 @@ class Reconciler:
                 return self._wait(body, children, recorder, candidate)
             desired = candidate.desired
             sighting = observe(children, desired, progress, now)
+            sighting = self._gates.look(children, candidate, sighting, model_name(body))
             judged = self._judge.judge(body, candidate, sighting, model_name(body), now)
             decision = decide(desired, sighting.observed, sighting.progress, judged.assessment, judged.measuring, now)
+            judged = self._admission.admit(body, candidate, sighting, judged, decision, model_name(body), now)
             decision = told_of_model(decision, candidate)
             applier = Applier(self._cluster, self._cache, children, candidate, self._settled)
             applier.check(decision.plan)
@@ -121,6 +130,7 @@ class Reconciler:
     ) -> timedelta:
         """Say what a person has to mend; what serves stays, a canary that nobody can judge now goes."""
         readable = stall.reason != contract.REASON_STATUS_UNREADABLE
+        self._gates.forget(children.namespace, children.name)
         if readable and progress.canary is not None:
             end_report(self._cluster, children, progress.canary, stall, recorder.now)
             progress = replace(progress, canary=None)

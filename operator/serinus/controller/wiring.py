@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from serinus.cluster.client import Cluster, connect
+from serinus.controller.admitting import Admission
 from serinus.controller.artifacts import Fetching
 from serinus.controller.cache import WatchCache
 from serinus.controller.events import EventRecorder
+from serinus.controller.gating import Gatekeeper
 from serinus.controller.judging import Judge
 from serinus.controller.lease import LeaseElector
 from serinus.controller.reconcile import Reconciler
@@ -55,9 +57,18 @@ def make_parts(settings: Settings, version: str) -> Parts:
     may_write = elector.may_write if elector is not None else _always
     cluster = Cluster(client, may_write=may_write, observe=telemetry.saw_call)
     events = EventRecorder(cluster=cluster, clock=_now, instance=identity)
-    judge = Judge(_make_prometheus(settings), settings.scrape_timeout)
+    prometheus = _make_prometheus(settings)
+    judge = Judge(prometheus, settings.scrape_timeout)
+    admission = Admission(prometheus, settings.scrape_timeout)
     reconciler = Reconciler(
-        cluster=cluster, cache=cache, judge=judge, tell=events.record, clock=_now, fetching=_fetching(settings)
+        cluster=cluster,
+        cache=cache,
+        judge=judge,
+        admission=admission,
+        gates=Gatekeeper(),
+        tell=events.record,
+        clock=_now,
+        fetching=_fetching(settings),
     )
     return Parts(
         settings=settings, cluster=cluster, cache=cache, reconciler=reconciler, telemetry=telemetry, elector=elector

@@ -12,7 +12,7 @@ from serinus import contract
 from serinus.errors import SerinusError
 from serinus.gates import checks, confined
 from serinus.gates.answers import Answer, NoAnswer
-from serinus.gates.contracts import ModelContract, breaks, contract_request, read_contract
+from serinus.gates.contracts import breaks, contract_request, read_contract
 from serinus.gates.distance import DEFAULT_OUTPUTS, Distance
 from serinus.gates.readiness import readiness_request, why_not_ready
 from serinus.gates.send import Target, send
@@ -132,11 +132,15 @@ class Gate:
                     "contract not compared: " + ("no metadata in this protocol" if job.stable else "no stable")
                 )
             return
-        before = self._contract(job.stable[0], stable_request, job.stable_protocol)
+        try:
+            before = read_contract(job.stable_protocol, self._of_stable(stable_request, most_status=599))
+        except NoAnswer as error:
+            self._cannot_compare("contract", error, must_hold=must_hold)
+            return
         if before.is_empty():
             self._told.append("stable tells no inputs and outputs to compare with")
             return
-        after = self._contract(job.canary[0], canary_request, job.protocol)
+        after = read_contract(job.protocol, self._send(job.canary[0], canary_request))
         broken = breaks(after, before)
         if broken and must_hold:
             raise _Failed(
@@ -145,8 +149,14 @@ class Gate:
             )
         self._told.append(f"contract differs: {broken}" if broken else "inputs and outputs are stable's")
 
-    def _contract(self, target: Target, request: GateRequest, protocol: str) -> ModelContract:
-        return read_contract(protocol, self._send(target, request))
+    def _cannot_compare(self, what: str, error: NoAnswer, *, must_hold: bool) -> None:
+        """Tell that stable gave nothing to compare with; what must hold and cannot be checked does not pass."""
+        if must_hold:
+            raise _Failed(
+                contract.REASON_GATE_UNREACHABLE,
+                f"the {what} cannot be compared, because {error}; retry when stable answers",
+            ) from error
+        self._told.append(f"{what}: not compared, because {error}")
 
     def _ask(self, requests: Sequence[GateRequest]) -> None:
         """Send requests to every canary pod; all must be answered as expected."""
@@ -186,18 +196,13 @@ class Gate:
         try:
             pairs = [(answer.body, self._of_stable(request).body) for request, answer in answers]
         except NoAnswer as error:
-            if golden.tolerance is not None:
-                raise _Failed(
-                    contract.REASON_GATE_UNREACHABLE,
-                    f"the canary's outputs cannot be compared, because {error}; retry when stable answers",
-                ) from error
-            self._told.append(f"golden: not compared, because {error}")
+            self._cannot_compare("golden", error, must_hold=golden.tolerance is not None)
             return
         outputs = golden.outputs or DEFAULT_OUTPUTS.get(self.job.protocol, ())
         found = confined.measure(pairs, outputs)
         self._judge_distance(golden, found, answers)
 
-    def _of_stable(self, request: GateRequest) -> Answer:
+    def _of_stable(self, request: GateRequest, most_status: int = 399) -> Answer:
         if not self.job.stable:
             raise NoAnswer("no pod of stable is ready")
         target = self.job.stable[0]
@@ -205,7 +210,7 @@ class Gate:
             answer = self._tries(target, request)
         except NoAnswer as error:
             raise NoAnswer(f"stable's pod {target.pod} gave no answer to {_name(request)}: {error}") from error
-        if answer.status >= 400:
+        if answer.status > most_status:
             raise NoAnswer(
                 f"stable's pod {target.pod} answered {_name(request)} with {answer.status}: {answer.excerpt()}"
             )

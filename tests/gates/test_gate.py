@@ -1,0 +1,250 @@
+"""A whole gate against pods that answer by a script: the order, the first failure, the words."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from threading import Event
+from typing import Any
+
+import pytest
+
+from serinus.gates import gate as gates
+from serinus.gates.answers import Answer, NoAnswer
+from serinus.gates.gate import Gate, Job, Stopped
+from serinus.gates.send import Target
+from serinus.rollout.smoke import (
+    ContractMode,
+    Expect,
+    GateOutcome,
+    GateRequest,
+    Golden,
+    JsonCheck,
+    Smoke,
+    WarmUp,
+)
+
+CANARY = tuple(Target(pod=f"canary-{each}", ip=f"10.0.0.{each}", port=8080) for each in (1, 2))
+STABLE = Target(pod="stable-1", ip="10.0.0.9", port=8080)
+INFER = GateRequest(path="/v2/models/m/infer", method="POST", body="{}", expect=Expect(status=200))
+METADATA = '{"inputs": [{"name": "x", "datatype": "FP32", "shape": [-1]}], "outputs": []}'
+OTHER_METADATA = '{"inputs": [{"name": "x", "datatype": "FP64", "shape": [-1]}], "outputs": []}'
+
+Reply = str | tuple[int, str] | NoAnswer
+
+
+@dataclass
+class Pods:
+    """What each path answers, by pod where they differ; a list is answered one after the other."""
+
+    replies: dict[str, Any] = field(default_factory=dict)
+    asked: list[tuple[str, str]] = field(default_factory=list)
+
+    def send(self, target: Target, request: GateRequest, identity: str, timeout_seconds: float) -> Answer:
+        assert identity == "rev/1"
+        self.asked.append((target.pod, request.path))
+        reply = self.replies.get(f"{target.pod} {request.path}", self.replies.get(request.path, "{}"))
+        if isinstance(reply, list):
+            reply = reply.pop(0) if len(reply) > 1 else reply[0]
+        if isinstance(reply, NoAnswer):
+            raise reply
+        status, body = reply if isinstance(reply, tuple) else (200, reply)
+        return Answer(status=status, body=body, milliseconds=12)
+
+    def paths(self) -> list[str]:
+        return [path for _, path in self.asked]
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gates, "PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(gates, "READY_SECONDS", 0.005)
+
+
+def run(pods: Pods, smoke: Smoke, **rest: Any) -> GateOutcome:
+    given = {"protocol": "v2", "stable_protocol": "v2", "stable": (STABLE,), **rest}
+    return Gate(job=Job(identity="rev/1", step=0, smoke=smoke, canary=CANARY, model="m", **given), send=pods.send).run()
+
+
+def test_everything_is_asked_in_order_and_told() -> None:
+    pods = Pods({"/v2/models/m": METADATA, "/golden": "[1, 2]", "stable-1 /golden": "[1, 2.5]"})
+    golden = Golden(requests=(GateRequest(path="/golden", method="GET"),), outputs=("$",))
+    smoke = Smoke(requests=(INFER,), golden=golden, warm_up=WarmUp(requests=(INFER,), times=3))
+    outcome = run(pods, smoke)
+    assert outcome == GateOutcome(
+        identity="rev/1",
+        step=0,
+        passed=True,
+        reason="",
+        message="inputs and outputs are stable's; 1 requests to 2 pods answered as expected, the last one "
+        "POST /v2/models/m/infer: 200 in 12 ms, {}; golden: over 1 requests to both sides largest distance 0.5 "
+        "(mean 0.25) over 2 numbers; 6 warm-up calls, the first 12 ms, the last 12 ms",
+    )
+    assert pods.asked == [
+        ("canary-1", "/v2/models/m/ready"),
+        ("canary-2", "/v2/models/m/ready"),
+        ("stable-1", "/v2/models/m"),
+        ("canary-1", "/v2/models/m"),
+        ("canary-1", "/v2/models/m/infer"),
+        ("canary-2", "/v2/models/m/infer"),
+        ("canary-1", "/golden"),
+        ("stable-1", "/golden"),
+        *[(pod, "/v2/models/m/infer") for pod in ("canary-1", "canary-2") for _ in range(3)],
+    ]
+
+
+DEAF = NoAnswer("nothing listens on port 8080")
+LOOKS_INSIDE = Expect(json_path=(JsonCheck(path="$.outputs", equals="[1]"),))
+
+
+@pytest.mark.parametrize(
+    ("replies", "smoke", "reason", "says"),
+    [
+        pytest.param(
+            {"canary-2 /v2/models/m/infer": (500, "Traceback:\n  boom")},
+            Smoke(requests=(INFER,)),
+            "SmokeFailed",
+            "POST /v2/models/m/infer of pod canary-2 answered 500 in 12 ms, expected status 200: Traceback: boom",
+            id="one of two pods answers 500",
+        ),
+        pytest.param(
+            {"/v2/models/m/infer": '{"outputs": [2]}'},
+            Smoke(requests=(replace(INFER, expect=LOOKS_INSIDE),)),
+            "SmokeFailed",
+            'pod canary-1 answered 200 in 12 ms, $.outputs is [2], expected [1]: {"outputs": [2]}',
+            id="the wrong shape",
+        ),
+        pytest.param(
+            {"/v2/models/m/infer": DEAF},
+            Smoke(requests=(INFER,), attempts=2),
+            "GateUnreachable",
+            "pod canary-1 gave no answer to POST /v2/models/m/infer on port 8080, asked 2 times: nothing listens",
+            id="no answer",
+        ),
+        pytest.param(
+            {"/v2/models/m/ready": (404, "")},
+            Smoke(requests=(INFER,)),
+            "ModelNotReady",
+            "pod canary-1 is ready, but for 0.005 s GET /v2/models/m/ready says its model is not: does not know the",
+            id="the model is not served",
+        ),
+        pytest.param(
+            {"/v2/models/m": OTHER_METADATA, "stable-1 /v2/models/m": METADATA},
+            Smoke(contract=ContractMode.REQUIRE),
+            "ContractBroken",
+            "what pod canary-1 takes and gives is not what stable does: input x is FP64[-1], was FP32[-1]",
+            id="another contract",
+        ),
+        pytest.param(
+            {"/golden": "[1, 2]", "stable-1 /golden": "[1, 2.5]"},
+            Smoke(golden=Golden(requests=(GateRequest(path="/golden", method="GET"),), outputs=("$",), tolerance=0.4)),
+            "GoldenDiffers",
+            "largest distance 0.5 (mean 0.25) over 2 numbers, tolerance 0.4; the last answer of the canary",
+            id="golden outputs too far apart",
+        ),
+        pytest.param(
+            {"stable-1 /golden": (503, "busy")},
+            Smoke(golden=Golden(requests=(GateRequest(path="/golden", method="GET"),), tolerance=0.4)),
+            "GateUnreachable",
+            "stable's pod stable-1 answered GET /golden with 503: busy; retry when stable answers",
+            id="a bound that stable leaves unchecked",
+        ),
+        pytest.param(
+            {"stable-1 /v2/models/m": DEAF},
+            Smoke(contract=ContractMode.REQUIRE),
+            "GateUnreachable",
+            "the contract cannot be compared, because stable's pod stable-1 gave no answer to GET /v2/models/m",
+            id="a contract that stable leaves unchecked",
+        ),
+        pytest.param(
+            {"/warm": ["{}", "{}", (503, "overloaded")]},
+            Smoke(warm_up=WarmUp(requests=(GateRequest(path="/warm", method="GET"),), times=5)),
+            "SmokeFailed",
+            "GET /warm of pod canary-1 answered 503 in 12 ms, expected no error in warm-up call 3: overloaded",
+            id="an error in warm-up",
+        ),
+    ],
+)
+def test_the_first_failure_ends_it_with_its_reason(
+    replies: dict[str, Any], smoke: Smoke, reason: str, says: str
+) -> None:
+    pods = Pods(replies)
+    outcome = run(pods, smoke)
+    assert (outcome.passed, outcome.reason) == (False, reason)
+    assert says in outcome.message
+
+
+@pytest.mark.parametrize(
+    ("replies", "smoke", "says"),
+    [
+        pytest.param(
+            {"/v2/models/m": OTHER_METADATA, "stable-1 /v2/models/m": METADATA},
+            Smoke(requests=(INFER,)),
+            "contract differs: input x is FP64[-1], was FP32[-1]",
+            id="a contract that is only reported",
+        ),
+        pytest.param(
+            {"stable-1 /golden": (503, "busy")},
+            Smoke(golden=Golden(requests=(GateRequest(path="/golden", method="GET"),))),
+            "golden: not compared, because stable's pod stable-1 answered GET /golden with 503",
+            id="golden without a bound",
+        ),
+        pytest.param(
+            {"stable-1 /v2/models/m": DEAF}, Smoke(requests=(INFER,)), "contract: not compared", id="stable is deaf"
+        ),
+        pytest.param(
+            {"/v2/models/m/infer": [DEAF, DEAF, "{}"]}, Smoke(requests=(INFER,)), "answered as expected", id="third try"
+        ),
+        pytest.param(
+            {"/v2/models/m/ready": [(503, ""), DEAF, ""]}, Smoke(requests=(INFER,)), "as expected", id="ready at last"
+        ),
+    ],
+)
+def test_what_does_not_fail_a_gate_is_told(replies: dict[str, Any], smoke: Smoke, says: str) -> None:
+    outcome = run(Pods(replies), smoke)
+    assert outcome.passed, outcome.message
+    assert says in outcome.message
+
+
+def test_an_answer_is_never_asked_for_again() -> None:
+    pods = Pods({"/v2/models/m/infer": [(500, ""), "{}"]})
+    assert run(pods, Smoke(requests=(INFER,), attempts=3)).reason == "SmokeFailed"
+    assert pods.paths().count("/v2/models/m/infer") == 1
+
+
+def test_without_a_protocol_only_what_is_written_is_asked() -> None:
+    pods = Pods()
+    assert run(pods, Smoke(requests=(INFER,)), protocol="http", stable_protocol="http").passed
+    assert set(pods.paths()) == {INFER.path}
+
+
+def test_a_gate_that_nobody_waits_for_ends() -> None:
+    stop, pods = Event(), Pods()
+    job = Job(identity="rev/1", step=0, smoke=Smoke(requests=(INFER,) * 9), canary=CANARY, model="m")
+
+    def send(*args: Any) -> Answer:
+        if len(pods.asked) == 2:
+            stop.set()
+        return pods.send(*args)
+
+    with pytest.raises(Stopped):
+        Gate(job=job, stop=stop, send=send).run()
+    assert len(pods.asked) == 3
+
+
+def test_each_request_gets_its_timeout() -> None:
+    seen: list[float] = []
+
+    def send(target: Target, request: GateRequest, identity: str, timeout_seconds: float) -> Answer:
+        seen.append(timeout_seconds)
+        return Answer(status=200, body="{}", milliseconds=1)
+
+    ask: Callable[..., Answer] = send
+    job = Job(
+        identity="rev/1",
+        step=0,
+        smoke=Smoke(requests=(INFER,), timeout=timedelta(seconds=2.5)),
+        canary=CANARY,
+        model="m",
+    )
+    assert Gate(job=job, send=ask).run().passed
+    assert set(seen) == {2.5}
