@@ -15,17 +15,18 @@ from support.situations import QUICK, truth
 from support.world import NAMESPACE, World, model_deployment
 
 URI = "s3://models/fraud"
+INTERVAL = timedelta(seconds=20)
 OLD, NEW = "first weights", "second weights"
 
 
 def spec(uri: str = URI, image: str = "server:1", **model: Any) -> Manifest:
-    return model_deployment(image, model={"uri": uri, **model}, rollout=QUICK)
+    return model_deployment(image, model={"uri": uri, **model}, rollout=QUICK, replicas=2)
 
 
-def serving(interval: timedelta = timedelta(minutes=5), **model: Any) -> World:
+def serving(**model: Any) -> World:
     """Return a world in which the first revision serves an artifact."""
     world = World(60.0)
-    world.fetching = replace(world.fetching, track_interval=interval)
+    world.fetching = replace(world.fetching, track_interval=INTERVAL)
     world.restart()
     world.cluster.store.content[URI] = OLD
     world.apply(spec(**model))
@@ -79,7 +80,7 @@ def test_what_is_replaced_behind_the_uri_reaches_no_pod_of_the_revision() -> Non
     for pod in world.cluster.list(POD, NAMESPACE, {contract.LABEL_REVISION: stable_of(world)}):
         world.cluster.remove(POD, NAMESPACE, pod["metadata"]["name"])
     world.restart()
-    world.run(700)
+    world.run(100)
     assert pins(world) == {stable_of(world): {f"pin of {OLD}"}}
     assert len(world.pods_of(stable_of(world))) == 5
     assert world.cluster.store.lookups == [URI]
@@ -174,11 +175,11 @@ def test_a_lookup_that_fails_stalls_with_the_cause_and_heals_by_itself(failure: 
     assert words in world.condition("Stalled")["message"]
     assert world.selected() == first
     since = world.condition("Stalled")["lastTransitionTime"]
-    world.run(400)
+    world.run(300)
     assert world.condition("Stalled")["lastTransitionTime"] == since, "nothing flaps while it is tried again"
     assert world.told.reasons().count(contract.REASON_MODEL_UNRESOLVED) == 1
     tries = store.lookups.count("gs://models/new")
-    assert 4 <= tries <= 8
+    assert 4 <= tries <= 6
     store.failures.clear()
     store.content["gs://models/new"] = NEW
     took = world.run_until(lambda w: stable_of(w) != first)
@@ -267,7 +268,7 @@ def test_a_first_revision_whose_fetch_fails_says_so() -> None:
 def test_a_new_artifact_behind_a_tracked_uri_starts_a_rollout_and_is_promoted() -> None:
     world = serving(track=True)
     first = stable_of(world)
-    world.run(400)
+    world.run(30)
     assert stable_of(world) == first
     assert not world.reports()
     assert len(world.cluster.store.lookups) == 2
@@ -293,7 +294,7 @@ def test_a_rejected_artifact_is_not_tried_again_and_the_next_one_is() -> None:
     second = world.status()["canary"]["revision"]
     world.fail(second, Fault.CRASH_LOOP)
     world.run_until(lambda w: w.status().get("rejected"))
-    world.run(700)
+    world.run(60)
     assert len(world.reports()) == 1
     assert truth(world) == ("False", "False", "True")
     world.cluster.store.content[URI] = "third weights"
@@ -325,7 +326,7 @@ def test_a_store_that_is_down_takes_nothing_back_from_a_tracked_model(with_canar
         world.annotate("fraud", "pause", f"{world.status()['canary']['revision']}/1")
     expected = world.status().get("canary", {}).get("revision")
     world.cluster.store.failures[URI] = (1, "Unreachable")
-    world.run(700)
+    world.run(100)
     assert world.status().get("canary", {}).get("revision") == expected
     assert stable_of(world) == first
     assert world.condition("Stalled")["status"] == "False"
@@ -334,16 +335,16 @@ def test_a_store_that_is_down_takes_nothing_back_from_a_tracked_model(with_canar
     assert world.told.reasons().count(contract.REASON_MODEL_UNRESOLVED) == 1
     assert world.condition("Ready")["status"] == ("False" if with_canary else "True")
     world.cluster.store.failures.clear()
-    world.run(300)
+    world.run(125)
     assert "message" not in world.status()["model"]
     assert "Unreachable" not in world.condition("Ready")["message"]
 
 
 def test_a_tracked_model_writes_once_an_interval_and_nothing_more() -> None:
     world = serving(track=True)
-    world.run(60)
+    world.run(15)
     world.cluster.writes.clear()
-    world.run(900)
+    world.run(60)
     kinds = [(each.verb, each.kind) for each in world.cluster.writes]
     assert kinds.count(("patch_status", "ModelDeployment")) == 3
     assert kinds.count(("create", "Job")) == 3
@@ -364,7 +365,7 @@ def test_a_canary_is_superseded_by_a_newer_artifact() -> None:
 # --- cut short ----------------------------------------------------------------------------------------------------
 
 
-WRITES_UNTIL_ITS_PODS = 9
+WRITES_UNTIL_ITS_PODS = 8
 
 
 class Killed(BaseException):
@@ -373,7 +374,7 @@ class Killed(BaseException):
 
 def follow(*, crash_at: int | None, after: bool, track: bool) -> World:
     """Roll a new artifact out; the operator dies at its n-th write."""
-    world = serving(interval=timedelta(seconds=10), track=track)
+    world = serving(track=track)
     first = stable_of(world)
     world.cluster.store.content[URI] = NEW
     world.cluster.writes.clear()
@@ -382,7 +383,7 @@ def follow(*, crash_at: int | None, after: bool, track: bool) -> World:
     if crash_at is not None:
         world.cluster.fail_at(crash_at, Killed(), after=after)
     rest = 3
-    for _ in range(900):
+    for _ in range(300):
         rest -= 1 if stable_of(world) != first and not world.status().get("retiring") else 0
         if not rest:
             return world
