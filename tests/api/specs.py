@@ -318,6 +318,30 @@ BAD = {
     "query without query": _bad(
         signal(kind="Query", max=5), "spec.analysis.signals[0]", "a Query needs query and at least one of"
     ),
+    "a source that is not known": _bad(
+        signal(kind="Errors", source="varnish"), "spec.analysis.signals[0].source", 'supported values: "envoy-gateway"'
+    ),
+    "source on Accuracy": _bad(
+        signal(kind="Accuracy", source="istio"), "spec.analysis.signals[0]", "source belongs to signals of kind Errors"
+    ),
+    "source and metrics": _bad(
+        signal(kind="Errors", source="istio", metrics={"total": "a", "bad": "b"}),
+        "spec.analysis.signals[0]",
+        "source and metrics exclude each other",
+    ),
+    "maxAge on Errors": _bad(
+        signal(kind="Errors", maxAge="5m"), "spec.analysis.signals[0]", "maxAge belongs to signals of kind Query"
+    ),
+    "maxAge of zero": _bad(
+        signal(kind="Query", query="up{}", max=1, maxAge="0s"),
+        "spec.analysis.signals[0]",
+        "maxAge must be longer than zero",
+    ),
+    "updated without maxAge": _bad(
+        signal(kind="Query", query="up{}", max=1, updated="max(t)"),
+        "spec.analysis.signals[0]",
+        "updated says when the value was computed",
+    ),
     "min above max": _bad(
         signal(kind="Query", query="up", min=2.5, max=2), "spec.analysis.signals[0]", "min is above max"
     ),
@@ -465,6 +489,15 @@ GOOD = {
         kind="FeatureDrift", feature="country", metrics={"categories": "seen_total", "label": "country"}
     ),
     "a comparison": signal(kind="Comparison", query="max(up{$selector})", worse="Lower", margin="20%"),
+    "errors as a mesh counts them": signal(kind="Errors", source="istio"),
+    "a gauge that may not be old": signal(kind="Query", query="min(p{})", min=0.05, maxAge="90m", updated="max(t)"),
+    "a compared gauge that may not be old": signal(kind="Comparison", query="max(d{$selector})", maxAge="5m"),
+    "data from the server's own metrics": signals(
+        {"name": "drift", "kind": "PredictionDrift"},
+        {"name": "age", "kind": "FeatureDrift", "feature": "age"},
+        {"name": "odd", "kind": "Implausible"},
+        {"name": "right", "kind": "Accuracy"},
+    ),
     "strict": analysis(strict=True),
     "unknown fields of a pod": containers(CONTAINER | {"resources": {"limits": {"cpu": 1}}, "future": [1]}),
 }
@@ -486,19 +519,6 @@ RESERVED = {
     "InPlace": (rollout(capacity="InPlace"), "spec.rollout.capacity"),
     "minAvailable": (rollout(capacity="InPlace", minAvailable=1), "spec.rollout.minAvailable"),
     "canaryReplicas": (rollout(canaryReplicas=2), "spec.rollout.canaryReplicas"),
-    "PredictionDrift without metrics": (
-        signal(kind="PredictionDrift", reference=REFERENCE),
-        "spec.analysis.signals[0]",
-    ),
-    "FeatureDrift without metrics": (
-        signal(kind="FeatureDrift", feature="age", action="Hold"),
-        "spec.analysis.signals[0]",
-    ),
-    "Implausible without metrics": (
-        signal(kind="Implausible", margin="0.1%"),
-        "spec.analysis.signals[0]",
-    ),
-    "Accuracy without metrics": (signal(kind="Accuracy"), "spec.analysis.signals[0]"),
     "disabled": (signal(disabled=True), "spec.analysis.signals[0].disabled"),
     "hooks": (minimal(hooks=[{"name": "tell", "url": "https://hook.example"}]), "spec.hooks"),
     "notifications": (minimal(notifications=[{"name": "chat", "to": ["a"]}]), "spec.notifications"),

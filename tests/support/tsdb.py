@@ -30,7 +30,7 @@ TOKEN = re.compile(
     r'\s*(?:(?P<string>"(?:[^"\\]|\\.)*")|(?P<duration>\d+(?:ms|s|m))(?![a-z0-9])|(?P<number>\d+(?:\.\d+)?)'
     r"|(?P<name>[a-zA-Z_:][a-zA-Z0-9_:]*)|(?P<mark>=~|!~|!=|[-*>=(){}\[\],]))"
 )
-OVER_TIME = ("last_over_time", "resets", "changes")
+OVER_TIME = ("last_over_time", "resets", "changes", "max_over_time")
 AGGREGATES = ("max", "min", "sum", "count")
 MILLISECONDS = {"ms": 1, "s": 1000, "m": 60_000}
 
@@ -164,6 +164,8 @@ class _Evaluation:
             return self.aggregate(self.take())
         if text in OVER_TIME and following == "(":
             return self.over_time(self.take())
+        if text == "timestamp" and following == "(":
+            return self.timestamp()
         return self.selector()
 
     def subquery(self, inside: list[tuple[str, str]]) -> Range:
@@ -200,18 +202,31 @@ class _Evaluation:
 
     def over_time(self, function: str) -> Vector:
         self.take("(")
-        tracks = self.selector()
+        tracks = self.atom() if self.peek() in ("(", "timestamp") else self.selector()
         self.take(")")
         values = {key: [v for _, v in points] for key, points in tracks.items()}
         if function == "last_over_time":
             return {key: each[-1] for key, each in values.items()}
+        if function == "max_over_time":
+            return {_unnamed(key): max(each) for key, each in values.items()}
         differs = operator.lt if function == "resets" else operator.ne
         return {
             _unnamed(key): float(sum(differs(b, a) for a, b in itertools.pairwise(each)))
             for key, each in values.items()
         }
 
-    def selector(self) -> Any:
+    def timestamp(self) -> Any:
+        """Return the times of the samples that a selector finds; a range behind it makes a subquery of it."""
+        inside = list(self.tokens)
+        self.take()
+        self.take("(")
+        wanted = self.selector(newest_times=True)
+        self.take(")")
+        if self.peek() != "[":
+            return wanted
+        return self.subquery(inside[: len(inside) - len(self.tokens)])
+
+    def selector(self, *, newest_times: bool = False) -> Any:
         wanted: list[Matcher] = []
         if self.peek() != "{":
             if not self.tokens or self.tokens[0][0] != "name":
@@ -227,6 +242,9 @@ class _Evaluation:
             self.take("}")
         chosen = self.tsdb.choose(tuple(wanted))
         if self.peek() != "[":
+            if newest_times:
+                kept = self.cut(chosen, 300_000, 0, last=False)
+                return {_unnamed(key): points[-1][0] / 1000 for key, points in kept.items()}
             return self.cut(chosen, 300_000, 0, last=True)
         self.take()
         length = self.duration()

@@ -4,16 +4,18 @@ import re
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from serinus.api.config_map import FromConfigMap
 from serinus.api.wire import Duration, Name, Rule, Ruled, Share, Wire
+from serinus.signals.presets import sources
 
 MAX_SIGNALS = 20
 MAX_QUERY_LENGTH = 1024
 MAX_SELECTOR_LENGTH = 512
 COUNTER_KINDS = ("Errors", "Implausible", "Accuracy", "ClientErrors")
 RATE_KINDS = ("Errors", "Latency", "Implausible", "Accuracy", "ClientErrors")
+REQUEST_KINDS = ("Errors", "Latency", "ClientErrors")
 DRIFT_KINDS = ("PredictionDrift", "FeatureDrift")
 OUR_LABELS = ("namespace", "pod", "__name__")
 
@@ -105,6 +107,18 @@ def _share_in_cel(field: str) -> str:
     return f"(self.{field}.endsWith('%') ? double(self.{field}.replace('%', '')) / 100.0 : double(self.{field}))"
 
 
+def _known_source(name: str) -> str:
+    if name not in sources():
+        raise ValueError(
+            f"source must be one of {', '.join(sources())}, or absent: then the server's own metrics count"
+        )
+    return name
+
+
+Source = Annotated[str, AfterValidator(_known_source), Field(json_schema_extra={"enum": list(sources())})]
+"""Name of a view on traffic from outside the server."""
+
+
 def _margin_below_unacceptable(signal: Any) -> bool:
     return signal.margin is None or signal.unacceptable is None or signal.margin <= signal.unacceptable
 
@@ -185,6 +199,24 @@ class SignalSpec(Wire):
         _only("feature", "feature", ("FeatureDrift",)),
         _only("reference", "reference", DRIFT_KINDS),
         _only("worse", "worse", ("Comparison",)),
+        _only("source", "source", REQUEST_KINDS),
+        _only("maxAge", "max_age", ("Query", "Comparison")),
+        _only("updated", "updated", ("Query", "Comparison")),
+        Rule(
+            cel="!has(self.source) || !has(self.metrics)",
+            message="source and metrics exclude each other: one view of the requests is enough",
+            holds=lambda signal: signal.source is None or signal.metrics is None,
+        ),
+        Rule(
+            cel="!has(self.updated) || has(self.maxAge)",
+            message="updated says when the value was computed, and maxAge how old it may be: give both",
+            holds=lambda signal: signal.updated is None or signal.max_age is not None,
+        ),
+        Rule(
+            cel="!has(self.maxAge) || self.maxAge.matches('[1-9]')",
+            message="maxAge must be longer than zero: an older value is no data",
+            holds=lambda signal: signal.max_age is None or signal.max_age > timedelta(0),
+        ),
     )
 
     name: Name
@@ -219,6 +251,10 @@ class SignalSpec(Wire):
     """Latency: requests slower than this are bad. Absent: the whole histogram."""
     metrics: Metrics | None = None
     """Own metrics in place of the preset's."""
+    source: Annotated[str, AfterValidator(_known_source), Field(json_schema_extra={"enum": list(sources())})] | None = (
+        None
+    )
+    """Errors, Latency, ClientErrors: view from outside the server that counts them, such as istio."""
     query: Annotated[str, Field(min_length=1, max_length=MAX_QUERY_LENGTH)] | None = None
     """Query, Comparison: PromQL that gives one number; $selector stands for the pods of one side."""
     worse: Literal["Higher", "Lower"] | None = None
@@ -227,6 +263,10 @@ class SignalSpec(Wire):
     """Query: lower bound of the value."""
     max: float | None = None
     """Query: upper bound of the value."""
+    max_age: Duration | None = None
+    """Query, Comparison: a value that is older is no data, because a detector's gauge keeps its last one for ever."""
+    updated: Annotated[str, Field(min_length=1, max_length=MAX_QUERY_LENGTH)] | None = None
+    """Query, Comparison: PromQL for the Unix time when the value was computed; the time of its samples if absent."""
     reference: FromConfigMap | None = None
     """Drift: the training profile."""
     feature: Annotated[str, Field(min_length=1, max_length=253)] | None = None

@@ -27,7 +27,7 @@ from serinus.rollout.types import (
     StepKind,
     Worse,
 )
-from serinus.signals.queries import check_query, parse_selector, window_seconds
+from serinus.signals.queries import check_dated, check_query, parse_selector, window_seconds
 
 DEFAULT_WEIGHTS = (5, 25, 50)
 DEFAULT_SIGNAL = SignalSpec(name="errors", kind="Errors")
@@ -105,8 +105,11 @@ def make_signal(spec: SignalSpec, path: str, references: References | None = Non
     metrics = spec.metrics or Metrics.model_construct()
     default = SignalAction.HOLD if kind in HOLDING_KINDS else SignalAction.ROLLBACK
     try:
-        if spec.query is not None:
-            check_query(spec.query)
+        for query in (spec.query, spec.updated):
+            if query is not None:
+                check_query(query)
+        if spec.max_age is not None and spec.updated is None:
+            check_dated(spec.query or "")
         for selector in (metrics.total, metrics.bad, metrics.buckets, metrics.categories):
             if selector is not None:
                 parse_selector(selector)
@@ -130,11 +133,22 @@ def make_signal(spec: SignalSpec, path: str, references: References | None = Non
         feature=spec.feature,
         reference=reference,
         query=spec.query,
+        source=spec.source,
+        max_age_seconds=None if spec.max_age is None else spec.max_age.total_seconds(),
+        updated=spec.updated,
         worse=Worse(spec.worse) if spec.worse else Worse.HIGHER,
-        window_seconds=window_seconds(spec.query) if spec.query else 0.0,
+        window_seconds=_window_seconds(spec),
         minimum=spec.min,
         maximum=spec.max,
     )
+
+
+def _window_seconds(spec: SignalSpec) -> float:
+    """Return how far apart two values have to be to share no data."""
+    looks_back = window_seconds(spec.query) if spec.query else 0.0
+    # A value that is computed now and then is asked for again and again before there is another.
+    again = spec.max_age.total_seconds() if spec.max_age is not None and spec.updated is not None else 0.0
+    return max(looks_back, again)
 
 
 def _limits(spec: SignalSpec, kind: SignalKind, path: str) -> tuple[float, float]:

@@ -34,13 +34,6 @@ _STEP = {
 _SIGNAL = {
     "disabled": "remove the signal instead; policies are not read yet",
 }
-# No model server of the presets exports these by itself.
-_OWN_METRICS = {
-    "Implausible": "metrics with total and bad: counters of all predictions and of the implausible ones",
-    "Accuracy": "metrics with total and bad: counters of all predictions whose truth is known and of the wrong ones",
-    "PredictionDrift": "metrics with buckets (a histogram of the predictions) or categories and label",
-    "FeatureDrift": "metrics with buckets (a histogram of the input's values) or categories and label",
-}
 
 
 def _set(holder: object, path: str, advice: Mapping[str, str]) -> Iterator[str]:
@@ -83,8 +76,6 @@ def _rollout(rollout: Rollout) -> Iterator[str]:
 
 def _signal(signal: SignalSpec, path: str) -> Iterator[str]:
     yield from _set(signal, path, _SIGNAL)
-    if signal.kind in _OWN_METRICS and signal.metrics is None:
-        yield f"{path}: {signal.kind} without metrics is not supported yet: give {_OWN_METRICS[signal.kind]}"
 
 
 def _analysis(analysis: Analysis) -> Iterator[str]:

@@ -15,6 +15,7 @@ from serinus.controller.children import Children
 from serinus.rollout import names
 from serinus.rollout.pods import parse_pod, parse_time
 from serinus.rollout.types import Desired, Observed, Progress, Rejection, RevisionSeen, Stable
+from serinus.signals.presets import runtimes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,9 +131,17 @@ def _revisions(deployments: Iterable[Mapping[str, Any]]) -> dict[str, RevisionSe
             created=parse_time(metadata["creationTimestamp"]),
             replicas=int(each["spec"].get("replicas", 1)),
             ready=int(status.get("readyReplicas") or 0),
+            runtime=_runtime(each),
             refusal=_refusal(status),
         )
     return found
+
+
+def _runtime(deployment: Mapping[str, Any]) -> str:
+    """Return the runtime that a revision was rendered with; one that is not known any more counts as generic."""
+    annotations = (deployment["spec"]["template"].get("metadata") or {}).get("annotations") or {}
+    name = str(annotations.get(contract.ANNOTATION_RUNTIME, "generic"))
+    return name if name in runtimes() else "generic"
 
 
 def _refusal(status: Mapping[str, Any]) -> str | None:

@@ -204,7 +204,21 @@ def _one_value(signal: Signal, reader: Reader, side: Side) -> float | SignalRead
         return missing(
             contract.REASON_NOT_A_NUMBER, f"the query gives {values[0]} for {whose}, which cannot be compared"
         )
-    return values[0]
+    return _too_old(signal, reader, side, whose) or values[0]
+
+
+def _too_old(signal: Signal, reader: Reader, side: Side, whose: str) -> SignalReading | None:
+    """Return what to say of a value that nobody computed lately: detectors keep their last one for ever."""
+    if signal.max_age_seconds is None:
+        return None
+    age, longest = reader.age(signal, side), f"maxAge is {signal.max_age_seconds:g} s"
+    if age is None:
+        why = "nobody can tell when the value was computed" if signal.updated else "its newest sample is older"
+        return missing(contract.REASON_STALE_VALUE, f"for {whose} {why}; {longest}: check what computes it")
+    if age.total_seconds() > signal.max_age_seconds:
+        told = f"the value for {whose} was computed {age.total_seconds():.0f} s ago; {longest}: check what computes it"
+        return missing(contract.REASON_STALE_VALUE, told)
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

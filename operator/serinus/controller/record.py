@@ -11,7 +11,7 @@ from typing import Any
 
 from serinus import contract
 from serinus.api.report import Entry, Outcome, OutcomeResult, make_report, read_outcome, write_report_status
-from serinus.api.status import Sight, write_conditions, write_status
+from serinus.api.status import Sight, read_recognised, write_conditions, write_status
 from serinus.cluster.kinds import MODEL_DEPLOYMENT, ROLLOUT_REPORT, Manifest
 from serinus.cluster.merge import make_merge_patch
 from serinus.cluster.protocol import ClusterApi
@@ -23,6 +23,7 @@ from serinus.errors import AlreadyExists, Conflict
 from serinus.rollout.conditions import Condition
 from serinus.rollout.decide import Decision
 from serinus.rollout.types import Desired, Observed, Progress
+from serinus.signals.recognition import Recognition
 from serinus.traffic.replicas import actual_weight
 
 
@@ -47,8 +48,8 @@ class Recorder:
         self._report_end(sighting, judged, decision)
         if decision.started is not None or sighting.report is None:
             self._report_start(desired, decision)
-        sight = self._sight(desired, sighting.observed, decision)
         before = body.get("status") or {}
+        sight = self._sight(desired, sighting.observed, decision, _recognised(before, judged))
         self._write(body, write_status(decision.progress, sight, name=desired.name, previous=before))
 
     def record_stall(
@@ -69,6 +70,7 @@ class Recorder:
         after = {**before, "conditions": told, "phase": phase, "observedGeneration": generation}
         if progress is not None and progress.canary is None and "canary" in after:
             del after["canary"]
+            after["metrics"] = {**(before.get("metrics") or {}), "canary": None}
             after["stable"] = {**after["stable"], "weight": 100}
         return self._write(body, after)
 
@@ -140,7 +142,9 @@ class Recorder:
                     f"RolloutReport {report['metadata']['name']} belongs to an object that is gone"
                 ) from None
 
-    def _sight(self, desired: Desired, observed: Observed, decision: Decision) -> Sight:
+    def _sight(
+        self, desired: Desired, observed: Observed, decision: Decision, recognised: Mapping[str, Recognition]
+    ) -> Sight:
         return Sight(
             observed_generation=desired.generation,
             phase=decision.phase,
@@ -148,10 +152,17 @@ class Recorder:
             now=self.now,
             actual_weight=actual_weight(decision.progress, observed) if decision.progress.canary else None,
             plan_outdated=decision.frozen != desired.plan,
+            recognised=recognised,
             model=desired.model,
             model_trouble=desired.model_trouble,
             **_stable_size(desired.name, decision.progress, observed),
         )
+
+
+def _recognised(before: Mapping[str, Any], judged: Judged) -> Mapping[str, Recognition]:
+    """Return by what revisions are read: as before, and what was recognised in this run."""
+    news = () if judged.recognised is None else (judged.recognised.stable, judged.recognised.canary)
+    return {**read_recognised(before), **{each.revision: each for each in news}}
 
 
 def old_reports(reports: tuple[Manifest, ...], limit: int) -> tuple[Manifest, ...]:

@@ -3,6 +3,7 @@
 Knows whose series answer for which side. Must not know verdicts, steps or conditions.
 """
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -10,6 +11,7 @@ from typing import TypeVar
 
 from serinus.errors import BadQuery
 from serinus.prometheus.block import Asks, BlockReader, Selectors
+from serinus.rollout.types import Signal
 from serinus.signals import queries
 from serinus.signals.counts import Rates, Tallies, Targets, by_bucket, by_category, complement, failures, pair
 from serinus.signals.histogram import (
@@ -241,6 +243,26 @@ class Reader:
         return tuple(
             each.value for each in self._block.instant(queries.side_query(query, self._scope, side), self._end)
         )
+
+    def age(self, signal: Signal, side: Side) -> timedelta | None:
+        """Return how long before the end of the block the value of a signal's query was computed; None: unknown.
+
+        Its own query for that time decides, else the newest samples of the metrics that it reads: the oldest of these.
+
+        Raises:
+            MetricsUnavailable: no usable answer.
+            BadQuery: Prometheus does not understand a query.
+        """
+        if signal.updated is not None:
+            asked: tuple[str, ...] = (queries.side_query(signal.updated, self._scope, side),)
+        else:
+            longest = timedelta(seconds=signal.max_age_seconds or 0.0)
+            asked = queries.newest_samples(signal.query or "", self._scope, side, longest)
+        times = [max((each.value for each in self._block.instant(one, self._end)), default=None) for one in asked]
+        known = [each for each in times if each is not None and math.isfinite(each)]
+        if not known or len(known) < len(times):
+            return None
+        return timedelta(seconds=self._end.timestamp() - min(known))
 
     def pods_before(self, side: Side, most: int) -> tuple[str, ...]:
         """Return the first by name of a side's pods that were scraped at the start of the block."""

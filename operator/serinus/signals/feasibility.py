@@ -40,11 +40,14 @@ def obstacles(signals: Iterable[Signal], views: Views, model: str, evidence: Evi
         evidence: None when Prometheus could not be asked; then only what no pod could export is refused.
     """
     found: dict[str, None] = {}
+    # The same server has the same buckets, until its pods show others.
+    alike = evidence is not None and views.canary.server == views.stable.server
+    seen = {Side.STABLE: evidence, Side.CANARY: Evidence(edges=evidence.edges) if evidence and alike else None}
     for signal in signals:
         if signal.action is SignalAction.OBSERVE:
             continue
         for side in (Side.STABLE, Side.CANARY):
-            why = _obstacle(signal, views.of(side), model, evidence if side is Side.STABLE else None)
+            why = _obstacle(signal, views.of(side), model, seen[side])
             if why is not None:
                 found[f"signal {signal.name}: {why}"] = None
                 break

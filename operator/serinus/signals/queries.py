@@ -18,10 +18,12 @@ from serinus.signals.selectors import Matcher, Selector, one_of, parse_selector
 __all__ = [
     "buckets_at",
     "by_metric",
+    "check_dated",
     "check_query",
     "edges_of",
     "exported",
     "newest",
+    "newest_samples",
     "of_pods",
     "parse_selector",
     "past",
@@ -40,6 +42,7 @@ _STRING = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|`[^`]*`")
 _WINDOW = re.compile(r"\[\s*([0-9][0-9a-z.]*)\s*(?::[^\]]*)?\]")
 _PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|[smhdwy])")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0, "y": 31536000.0}
+_SELECTED = re.compile(r"(?:[a-zA-Z_:][a-zA-Z0-9_:]*\s*)?\{[^{}]*\}")
 _PLACEHOLDER = re.compile(r"\$selector(?![A-Za-z0-9_])")
 
 
@@ -171,6 +174,37 @@ def side_query(text: str, scope: Scope, side: Side) -> str:
     check_query(text)
     matchers = ",".join(map(str, scope.matchers(side)))
     return _PLACEHOLDER.sub(lambda _: matchers, text)
+
+
+def newest_samples(text: str, scope: Scope, side: Side, max_age: timedelta) -> tuple[str, ...]:
+    """Return queries for the time of the newest sample of each metric that a user's query reads, for one side.
+
+    A sample that is older than ``max_age`` and than what Prometheus looks back over is not found.
+    """
+    step = max(min(max_age / 10, timedelta(seconds=30)), timedelta(seconds=1))
+    chosen = (side_query(each, scope, side) for each in _metrics_of(text))
+    return tuple(
+        f"max(timestamp({each}) or max_over_time(timestamp({each})[{_range(max_age)}:{_range(step)}]))"
+        for each in chosen
+    )
+
+
+def check_dated(text: str) -> None:
+    """Check that it can be told from a user's query how old its value is.
+
+    Raises:
+        InvalidSpec: it has no vector selector with braces.
+    """
+    if not _metrics_of(text):
+        raise InvalidSpec(
+            f"the query {text!r} names no metric with braces, so nobody can tell how old its value is: write "
+            "my_metric{} for my_metric, or give updated, a query for the time when the value was computed"
+        )
+
+
+def _metrics_of(text: str) -> tuple[str, ...]:
+    masked = _STRING.sub(lambda found: "_" * len(found.group()), text)
+    return tuple(dict.fromkeys(text[found.start() : found.end()] for found in _SELECTED.finditer(masked)))
 
 
 def past(selectors: Iterable[Selector], pods: Iterable[str], length: timedelta, step: timedelta) -> str:

@@ -65,16 +65,21 @@ def recognise_sides(
     What was recognised before stays, so that nothing changes in the middle of an attempt when series come and go.
     """
     stable = _kept(before.get(revisions.stable), recognise(revisions.stable, declared.stable, exported.stable))
-    expected = declared.canary
-    if stable.recognised and declared.canary == declared.stable:
-        expected = stable.runtime
+    as_stable = stable.recognised and declared.canary == declared.stable
+    expected = stable.runtime if as_stable else declared.canary
     canary = recognise(revisions.canary, expected, exported.canary)
-    if canary.contradicts and expected == stable.runtime:
-        because = f"its metrics are those of {canary.runtime}, and none of {stable.runtime}, which stable is read by"
-        canary = replace(canary, because=because)
-    elif not canary.recognised and expected != declared.canary:
-        canary = replace(canary, because=f"nothing was recognised yet, so it is read as {expected}, as stable is")
+    if as_stable and (canary.contradicts or not canary.recognised):
+        canary = _unlike(stable, recognise(revisions.canary, declared.canary, exported.canary))
     return BySide(canary=_kept(before.get(revisions.canary), canary), stable=stable)
+
+
+def _unlike(stable: Recognition, canary: Recognition) -> Recognition:
+    """Say of a canary that exports none of what stable is read by what it is read by."""
+    if not canary.recognised:
+        because = f"nothing was recognised yet, so it is read as {stable.runtime}, as stable is"
+        return replace(canary, runtime=stable.runtime, because=because)
+    because = f"it exports metrics of {canary.runtime}, and none of {stable.runtime}, which stable is read by"
+    return replace(canary, contradicts=canary.runtime != stable.runtime, because=because)
 
 
 def _kept(before: Recognition | None, now: Recognition) -> Recognition:
