@@ -1,3 +1,5 @@
+import base64
+import secrets
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -42,8 +44,6 @@ def test_a_pin_remembers_what_was_found(found):
 
 
 def test_thirty_versions_fit():
-    import secrets
-
     found = Found(
         files=tuple(
             RemoteFile(path=f"model-{i:05}-of-00030.bin", key=f"llm/7/model-{i:05}-of-00030.bin", size=5, version=v)
@@ -103,14 +103,10 @@ def test_what_is_no_pin_is_refused(text):
 
 @given(st.binary())
 def test_no_bytes_break_it(data):
-    import base64
-
     with pytest.raises(FetchFailed):
         parse_pin(base64.urlsafe_b64encode(data).decode())
 
 
 def test_a_source_that_does_not_fit_is_refused():
-    import secrets
-
     with pytest.raises(FetchFailed, match="shorten"):
         format_pin(make_pin(Found(files=(FILE,), source=secrets.token_urlsafe(4000)), AT))

@@ -5,10 +5,11 @@ import hashlib
 import logging
 import os
 import threading
+from contextlib import contextmanager
 
 import pytest
 
-from fetch.web_server import Item, WebServer
+from fetch.web_server import Item, WebServer, serving
 from serinus.fetch import partial
 from serinus.fetch.failures import FetchFailed, Passing, Reason
 from serinus.fetch.patience import Patience
@@ -189,8 +190,6 @@ def test_very_many_small_files(tmp_path):
         def read(self, file, start, end):
             return memory(file.path.encode())
 
-    from contextlib import contextmanager
-
     @contextmanager
     def memory(content):
         yield iter([content])
@@ -291,8 +290,6 @@ class TestWeb:
             pass
 
     def test_credentials_stay_with_their_host(self, web):
-        from fetch.web_server import serving
-
         with serving() as other:
             other.items["/m"] = Item(b"elsewhere")
             web.items["/m"] = Item(b"", redirect=other.url("/m"), authorization="Bearer tokentoken")

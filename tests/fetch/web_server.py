@@ -56,8 +56,7 @@ class WebServer:
 @contextmanager
 def serving() -> Iterator[WebServer]:
     """Serve until the block ends."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), _Handler)
     web = WebServer(server.server_address[1])
     server.web = web  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -68,6 +67,13 @@ def serving() -> Iterator[WebServer]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """Say nothing: clients that go away are what the tests are about."""
 
 
 class _Handler(BaseHTTPRequestHandler):

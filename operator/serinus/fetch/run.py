@@ -163,7 +163,7 @@ def _complete(directory: Path, wanted: Mapping[str, object]) -> dict[str, object
     """Return the answer of the run that filled a directory with just this; None if nobody did."""
     try:
         marker: Any = json.loads((directory / MARKER).read_text())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError):
         marker = {}
