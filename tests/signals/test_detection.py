@@ -37,12 +37,12 @@ CASES = {
     "the usual names": Case(exported=(HTTP,), server="generic", says=HTTP),
     "the most specific wins over the usual names": Case(exported=(HTTP, HIGHR), server="fastapi-instrumentator"),
     "vLLM has the usual names and the instrumentator's too": Case(
-        exported=(HTTP, HIGHR, VLLM_NEW), server="vllm-0.10", others=("fastapi-instrumentator",)
+        exported=(HTTP, HIGHR, VLLM_NEW), server="vllm-0.9", others=("fastapi-instrumentator",)
     ),
     "an older vLLM": Case(
         exported=(HTTP, HIGHR, VLLM_OLD), declared="vllm", server="vllm-0.6", others=("fastapi-instrumentator",)
     ),
-    "a vLLM in between exports both": Case(exported=(HTTP, VLLM_OLD, VLLM_NEW), declared="vllm", server="vllm-0.10"),
+    "a vLLM in between exports both": Case(exported=(HTTP, VLLM_OLD, VLLM_NEW), declared="vllm", server="vllm-0.9"),
     "a server behind Knative's sidecar": Case(exported=(KSERVE, KN_NEW), server="kserve", others=("knative-1.21",)),
     "Knative's sidecar alone": Case(exported=(KN_NEW,), server="knative-1.21"),
     "Knative's sidecar is wanted": Case(
@@ -51,7 +51,7 @@ CASES = {
     "a generation of a family is declared": Case(exported=(KN_MID,), declared="knative-1.19", server="knative-1.19"),
     "a family whose middle generation runs": Case(exported=(KN_MID,), declared="knative", server="knative-1.19"),
     "another generation than declared": Case(
-        exported=(VLLM_OLD,), declared="vllm-0.10", server="vllm-0.6", contradicts=True, says="set spec.runtime to vllm"
+        exported=(VLLM_OLD,), declared="vllm-0.9", server="vllm-0.6", contradicts=True, says="set spec.runtime to vllm"
     ),
     "declared and seen wins over the more specific": Case(
         exported=(OTEL_NEW, MLSERVER), declared="opentelemetry", server="opentelemetry-seconds", others=("mlserver",)
