@@ -93,9 +93,9 @@ class _Handler(BaseHTTPRequestHandler):
         if item is None:
             self._plain(404)
         elif status:
-            self._plain(status)
+            self._plain(status, **item.headers)
         elif item.authorization and self.headers["Authorization"] != item.authorization:
-            self._plain(401)
+            self._plain(401, **item.headers)
         elif item.redirect:
             self._plain(302, Location=item.redirect)
         elif item.conditions and self.headers["If-Match"] not in {None, item.etag}:
