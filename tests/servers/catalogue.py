@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
 
-from servers.environments import environment
+from servers.environments import ROOT, environment
 from servers.mix import FAILING, GOOD, SLOW, Answer, Request, Sort
 from servers.processes import free_ports, running
 
@@ -29,6 +29,9 @@ class Place:
     spare: tuple[int, ...]
 
 
+Command = Callable[[Place], Sequence[str | Path]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
     """One server with the models under test."""
@@ -39,7 +42,7 @@ class Server:
     """``constraints/server-<packages>.txt``"""
     title: str
     """Name and version of what exports the metrics."""
-    command: Callable[[Place], Sequence[str | Path]]
+    command: Command
     body: Callable[[float], object]
     """The JSON that carries one value."""
     path: str
@@ -102,7 +105,7 @@ def started(server: Server, folder: Path) -> Iterator[Running]:
     variables = {
         "PATH": f"{place.bin}:{os.environ['PATH']}",
         "HOME": str(folder),
-        "PYTHONPATH": str(APPS),
+        "PYTHONPATH": f"{APPS}:{ROOT / 'instrument'}",
         "PYTHONPYCACHEPREFIX": str(home / "pycache"),
         **filled,
     }
@@ -112,15 +115,18 @@ def started(server: Server, folder: Path) -> Iterator[Running]:
         yield Running(url=url, metrics_target=f"{server.metrics_host}:{target}")
 
 
-def _uvicorn(app: str) -> Callable[[Place], Sequence[str | Path]]:
+def uvicorn(app: str) -> Command:
+    """Return how an ASGI application is started."""
     return lambda at: (at.bin / "python", "-m", "uvicorn", f"{app}:app", "--host", "127.0.0.1", "--port", str(at.port))
 
 
-def _kserve(at: Place) -> Sequence[str | Path]:
-    return at.bin / "python", APPS / "kserve_app.py", str(at.port)
+def kserve(app: str) -> Command:
+    """Return how a model on KServe's server is started."""
+    return lambda at: (at.bin / "python", APPS / f"{app}.py", str(at.port))
 
 
-def _mlserver(at: Place) -> Sequence[str | Path]:
+def mlserver(at: Place) -> Sequence[str | Path]:
+    """Return how MLServer is started with the models in ``apps/mlserver_app``."""
     models = at.folder / "models"
     shutil.copytree(APPS / "mlserver_app", models)
     settings = {
@@ -134,8 +140,9 @@ def _mlserver(at: Place) -> Sequence[str | Path]:
     return at.bin / "mlserver", "start", models
 
 
-def _bentoml(at: Place) -> Sequence[str | Path]:
-    return at.bin / "bentoml", "serve", "bentoml_app:Iris", "--host", "127.0.0.1", "--port", str(at.port)
+def bentoml(app: str) -> Command:
+    """Return how a BentoML service is started."""
+    return lambda at: (at.bin / "bentoml", "serve", f"{app}:Iris", "--host", "127.0.0.1", "--port", str(at.port))
 
 
 def _ray(at: Place) -> Sequence[str | Path]:
@@ -212,7 +219,7 @@ SERVERS = (
         preset="kserve",
         packages="kserve",
         title="kserve 0.21.0",
-        command=_kserve,
+        command=kserve("kserve_app"),
         body=_instances,
         path="/v1/models/iris:predict",
         neighbour="/v1/models/neighbour:predict",
@@ -226,7 +233,7 @@ SERVERS = (
         preset="kserve",
         packages="kserve",
         title="kserve 0.21.0",
-        command=_kserve,
+        command=kserve("kserve_app"),
         body=_tensor,
         path="/v2/models/iris/infer",
         neighbour="/v2/models/neighbour/infer",
@@ -240,7 +247,7 @@ SERVERS = (
         preset="mlserver",
         packages="mlserver",
         title="mlserver 1.7.1",
-        command=_mlserver,
+        command=mlserver,
         body=_tensor,
         path="/v2/models/iris/infer",
         neighbour="/v2/models/neighbour/infer",
@@ -260,7 +267,7 @@ SERVERS = (
         preset="bentoml",
         packages="bentoml",
         title="bentoml 1.4.39",
-        command=_bentoml,
+        command=bentoml("bentoml_app"),
         body=_x,
         path="/predict",
         unknown="/nosuch",
@@ -300,7 +307,7 @@ SERVERS = (
         preset="fastapi-instrumentator",
         packages="fastapi",
         title="prometheus-fastapi-instrumentator 8.1.0",
-        command=_uvicorn("instrumentator_app"),
+        command=uvicorn("instrumentator_app"),
         body=_x,
         path="/predict",
         unknown="/nosuch",
@@ -313,7 +320,7 @@ SERVERS = (
         preset="starlette-exporter",
         packages="fastapi",
         title="starlette-exporter 0.24.0",
-        command=_uvicorn("starlette_app"),
+        command=uvicorn("starlette_app"),
         body=_x,
         path="/predict",
         unknown="/nosuch",
@@ -326,7 +333,7 @@ SERVERS = (
         preset="opentelemetry-seconds",
         packages="opentelemetry",
         title="opentelemetry-instrumentation-fastapi 0.66b2",
-        command=_uvicorn("opentelemetry_app"),
+        command=uvicorn("opentelemetry_app"),
         body=_x,
         path="/predict",
         unknown="/nosuch",
@@ -339,7 +346,7 @@ SERVERS = (
         preset="opentelemetry-milliseconds",
         packages="opentelemetry",
         title="opentelemetry-instrumentation-fastapi 0.66b2",
-        command=_uvicorn("opentelemetry_app"),
+        command=uvicorn("opentelemetry_app"),
         body=_x,
         path="/predict",
         unknown="/nosuch",

@@ -1,170 +1,162 @@
-"""serinus-instrument within the real servers: its metrics stand beside theirs, and gate requests do not count."""
+"""serinus-instrument in real servers: its counts stand beside the server's own, without the requests of gates."""
 
 import json
-import os
-import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 import requests
-from prometheus_client.parser import text_string_to_metric_families
 
-from servers.environments import environment
-from servers.processes import free_ports, running, wait_until
+from serinus.prometheus.reader import Reader
+from serinus.signals.detection import detect
+from serinus.signals.preset import Counters, Histogram
+from serinus.signals.presets import preset
+from serinus.signals.scope import alike
+from servers.catalogue import SERVERS, Command, Place, Server, bentoml, kserve, mlserver, started, uvicorn
+from servers.mix import GOOD, Sort
+from servers.processes import wait_until
+from servers.scraping import POD, SCOPE, Scraped, scraped
 
 pytestmark = pytest.mark.servers
 
-APPS = Path(__file__).parent / "apps"
-SOURCE = Path(__file__).parents[2] / "instrument"
-REVISION, OTHER = "bcdfghjklm", "npqrstvwxz"
-COUNTED = [1.0, 2.0, 3.0, 9.0]
-"""What is sent; the model doubles it, and more than 10 is not plausible."""
-GATED = [7.0, 8.0]
+REVISION = SCOPE.canary.removeprefix("iris-")
+IMPLAUSIBLE = 3.0
+"""The models double it, and 5 is the most that they declare to be plausible."""
+PROFILE = {"schema": 1, "prediction": {"edges": [1.0, 3.0, 5.0], "counts": [9, 9, 9, 9]}, "features": {}}
+PREDICTIONS = (0, 5, 0, 2)
+"""Of 5 good requests and 2 with an implausible answer, in the profile's buckets."""
+OUTCOMES = [{"predicted": 1, "truth": truth, "revision": REVISION} for truth in (1, 1, 1, 0)]
+COUNTED = (5 + 2, 2), (4, 1)
+LATE_SECONDS = 15
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Server:
-    """One server with an instrumented model."""
-
-    name: str
-    packages: str
-    command: Callable[[Path, Path, int, int], list[str | Path]]
-    body: Callable[[float], object]
-    path: str
-    probe: str
-    own: str
-    """A metric of its own that has to be there as well."""
-    takes_outcomes: bool = True
-    own_metrics_port: bool = False
-
-
-def _kserve(home: Path, _: Path, port: int, __: int) -> list[str | Path]:
-    return [home / "bin" / "python", APPS / "instrumented_kserve.py", str(port)]
-
-
-def _bentoml(home: Path, _: Path, port: int, __: int) -> list[str | Path]:
-    return [home / "bin" / "bentoml", "serve", "instrumented_bentoml:Iris", "--host", "127.0.0.1", "--port", str(port)]
-
-
-def _mlserver(workers: int) -> Callable[[Path, Path, int, int], list[str | Path]]:
-    def command(home: Path, folder: Path, port: int, metrics: int) -> list[str | Path]:
-        models = folder / "models"
-        shutil.copytree(APPS / "instrumented_mlserver", models)
-        (grpc,) = free_ports(1)
-        settings = {
-            "host": "127.0.0.1", "http_port": port, "metrics_port": metrics, "grpc_port": grpc,
-            "parallel_workers": workers, "metrics_dir": str(folder / "shared"),
-        }  # fmt: skip
-        (models / "settings.json").write_text(json.dumps(settings))
-        if workers:
-            # Its workers do not start with the uvloop that its own requirements bring.
-            (models / "uvloop.py").write_text("raise ImportError")
-        return [home / "bin" / "mlserver", "start", models]
-
+def instrumented_mlserver(at: Place) -> list[str | Path]:
+    command = list(mlserver(at))
+    settings = {"name": "iris", "implementation": "instrumented_doubling.Doubling"}
+    (at.folder / "models" / "iris" / "model-settings.json").write_text(json.dumps(settings))
     return command
 
 
-def _tensor(value: float) -> object:
-    return {"inputs": [{"name": "x", "shape": [1, 1], "datatype": "FP64", "data": [value]}]}
-
-
-SERVERS = [
-    Server(
-        name="kserve-v1", packages="kserve", command=_kserve, body=lambda value: {"instances": [[value]]},
-        path="/v1/models/iris:predict", probe="/v1/models/iris", own="request_predict_seconds_count",
-    ),
-    Server(
-        name="kserve-v2", packages="kserve", command=_kserve, body=_tensor,
-        path="/v2/models/iris/infer", probe="/v2/models/iris/ready", own="request_predict_seconds_count",
-    ),
-    Server(
-        name="mlserver", packages="mlserver", command=_mlserver(0), body=_tensor, path="/v2/models/iris/infer",
-        probe="/v2/models/iris/ready", own="model_infer_request_success_total", takes_outcomes=False,
-        own_metrics_port=True,
-    ),
-    Server(
-        name="mlserver-parallel", packages="mlserver", command=_mlserver(1), body=_tensor, path="/v2/models/iris/infer",
-        probe="/v2/models/iris/ready", own="model_infer_request_success_total", takes_outcomes=False,
-        own_metrics_port=True,
-    ),
-    Server(
-        name="bentoml", packages="bentoml", command=_bentoml, body=lambda value: {"rows": [[value]]},
-        path="/predict", probe="/readyz", own="bentoml_service_request_total",
-    ),
-]  # fmt: skip
-
-
-@contextmanager
-def started(server: Server, folder: Path) -> Iterator[tuple[str, str]]:
-    """Run a server; give its address and that of its metrics."""
-    port, metrics = free_ports(2)
-    home = environment(server.packages)
+def instrumented(name: str, command: Command, *, path: str = "", outcomes: bool = True) -> object:
+    (server,) = (each for each in SERVERS if each.name == name)
     variables = {
-        "PATH": f"{home / 'bin'}:{os.environ['PATH']}",
-        "HOME": str(folder),
-        "PYTHONPATH": f"{folder / 'models'}:{APPS}:{SOURCE}",
-        "PYTHONPYCACHEPREFIX": str(home / "pycache"),
+        **server.variables,
         "SERINUS_REVISION": REVISION,
-        "BENTOML_HOME": str(folder / "bentoml"),
-        "BENTOML_DO_NOT_TRACK": "True",
+        "SERINUS_MODEL": SCOPE.model,
+        "SERINUS_PROFILE": "$HOME/profile.json",
     }
-    url = f"http://127.0.0.1:{port}"
-    with running(server.command(home, folder, port, metrics), folder, variables, f"{url}{server.probe}"):
-        yield url, f"http://127.0.0.1:{metrics if server.own_metrics_port else port}/metrics"
+    changed = replace(server, command=command, variables=variables, path=path or server.path)
+    return pytest.param((changed, outcomes), id=name)
 
 
-def exported(url: str) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
-    families = text_string_to_metric_families(requests.get(url, timeout=10).text)
-    return {(each.name, frozenset(each.labels.items())): each.value for family in families for each in family.samples}
+INSTRUMENTED = [
+    instrumented("kserve-v1", kserve("instrumented_kserve")),
+    instrumented("kserve-v2", kserve("instrumented_kserve")),
+    instrumented("mlserver", instrumented_mlserver, outcomes=False),  # it lets nobody add a path
+    instrumented("bentoml", bentoml("instrumented_bentoml")),
+    instrumented("starlette-exporter", uvicorn("instrumented_fastapi"), path="/observed"),
+]
 
 
-@pytest.mark.parametrize("server", SERVERS, ids=lambda each: each.name)
-def test_counts_stand_beside_the_servers_own(server: Server, tmp_path: Path) -> None:
-    model = {("model", "iris")}
-    with started(server, tmp_path) as (url, metrics):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What came out of one server."""
 
-        def predicted() -> float:
-            return exported(metrics).get(("serinus_predictions_total", frozenset(model)), 0)
+    server: Server
+    takes_outcomes: bool
+    reader: Reader
+    exported: frozenset[str]
+    revisions: set[str]
+    """What the answers said."""
 
-        for value in GATED:
-            gate = {"X-Serinus-Gate": f"{REVISION}/1"}
-            requests.post(url + server.path, json=server.body(value), headers=gate, timeout=10).raise_for_status()
-        for value in COUNTED:
-            answer = requests.post(url + server.path, json=server.body(value), timeout=10)
-            assert answer.status_code == 200
-            assert answer.headers["X-Serinus-Revision"] == REVISION
-            assert f"{value * 2:.1f}" in answer.text
-            assert "headers" not in answer.text
-        if server.takes_outcomes:
-            late = [{"revision": OTHER, "predicted": 1, "truth": 0}, {"predicted": 1, "truth": 1}]
-            told = requests.post(f"{url}/serinus/outcomes", json=late, timeout=10)
-            assert told.json() == {"counted": 2}
-        # Where several processes serve, counts are written once a second.
-        wait_until(lambda: predicted() >= len(COUNTED), 20, lambda: f"{predicted()} predictions are exported")
-        wait_until(
-            lambda: (
-                not server.takes_outcomes
-                or ("serinus_outcomes_total", frozenset(model | {("revision", OTHER), ("result", "wrong")}))
-                in exported(metrics)
-            ),
-            20,
-            lambda: "no outcomes are exported",
+
+@pytest.fixture(scope="module", params=INSTRUMENTED)
+def seen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
+    server, takes_outcomes = request.param
+    folder = tmp_path_factory.mktemp("server")
+    (folder / "profile.json").write_text(json.dumps(PROFILE))
+    with ExitStack() as stack:
+        running = stack.enter_context(started(server, folder))
+        place = tmp_path_factory.mktemp("prometheus")
+        scrapes = stack.enter_context(scraped(running.metrics_target, server.metrics_path, place))
+        start = scrapes.scrape_after(scrapes.begun)
+        url, revisions = running.url + server.path, set()
+        gate = {"X-Serinus-Gate": f"{REVISION}/1"}
+        for value, times, headers in ((GOOD, 3, gate), (GOOD, 5, {}), (IMPLAUSIBLE, 2, {}), (IMPLAUSIBLE, 1, gate)):
+            for _ in range(times):
+                answer = requests.post(url, json=server.body(value), headers=headers, timeout=30)
+                assert answer.status_code == 200, answer.text
+                revisions.add(answer.headers.get("X-Serinus-Revision", ""))
+        failing, json_type = server.request(Sort.FAILING), {"Content-Type": "application/json"}
+        assert (
+            requests.post(url, failing.body, headers={"Content-Type": "application/json"}, timeout=30).status_code
+            == 500
         )
-        found = exported(metrics)
-    assert predicted_of(found) == len(COUNTED)
-    assert found["serinus_implausible_predictions_total", frozenset(model | {("reason", "out_of_range")})] == 1
-    (inputs,) = [n for (name, _), n in found.items() if name == "serinus_feature_sum"]
-    (outputs,) = [n for (name, _), n in found.items() if name == "serinus_prediction_sum"]
-    assert (inputs, outputs) == (sum(COUNTED), 2 * sum(COUNTED))
-    assert not [labels for (name, labels), n in found.items() if name == "serinus_instrument_errors_total" and n]
-    assert any(name == server.own for name, _ in found)
-    if server.takes_outcomes:
-        key = "serinus_outcomes_total", frozenset(model | {("revision", OTHER), ("result", "wrong")})
-        assert found[key] == 1
+        if takes_outcomes:
+            answer = requests.post(f"{running.url}/serinus/outcomes", json=OUTCOMES, timeout=30)
+            assert answer.status_code == 200, answer.text
+        end = when_counted(scrapes, start)
+        yield Seen(
+            server=server,
+            takes_outcomes=takes_outcomes,
+            reader=reader(scrapes, start, end),
+            exported=scrapes.exported(end),
+            revisions=revisions,
+        )
 
 
-def predicted_of(found: dict[tuple[str, frozenset[tuple[str, str]]], float]) -> float:
-    return sum(n for (name, _), n in found.items() if name == "serinus_predictions_total")
+def reader(scrapes: Scraped, start: datetime, end: datetime) -> Reader:
+    return Reader(scrapes.prometheus, SCOPE, start, end + timedelta(milliseconds=1))
+
+
+def rates(reader: Reader, counters: Counters | None) -> tuple[int, int]:
+    assert counters is not None
+    found = reader.rates(alike(counters)).canary
+    assert not found.left_out
+    return found.by_pod.get(POD, (0, 0))
+
+
+def when_counted(scrapes: Scraped, start: datetime) -> datetime:
+    """Return the scrape after the one that shows all predictions, or after the last that was waited for."""
+    newest = start
+
+    def done() -> bool:
+        nonlocal newest
+        newest = scrapes.scrape_after(newest)
+        late = (newest - start).total_seconds() > LATE_SECONDS
+        return late or rates(reader(scrapes, start, newest), INSTRUMENT.implausible) == COUNTED[0]
+
+    wait_until(done, 3 * LATE_SECONDS, lambda: "no scrapes")
+    return scrapes.scrape_after(newest)
+
+
+INSTRUMENT = preset("instrument").bound_to(SCOPE.model)
+
+
+def test_predictions_are_counted_and_those_of_gates_are_not(seen: Seen) -> None:
+    assert rates(seen.reader, INSTRUMENT.implausible) == COUNTED[0]
+
+
+def test_predictions_spread_over_the_buckets_of_the_profile(seen: Seen) -> None:
+    buckets = INSTRUMENT.predictions[0].buckets
+    assert buckets is not None
+    tallies, shared = seen.reader.histogram(alike(Histogram(buckets=(buckets,), seconds_per_unit=1.0)))
+    assert shared is not None
+    assert (shared.edges, tallies.canary.by_pod[POD]) == (tuple(PROFILE["prediction"]["edges"]), PREDICTIONS)
+
+
+def test_outcomes_are_counted_for_the_revision_that_predicted(seen: Seen) -> None:
+    assert rates(seen.reader, INSTRUMENT.accuracy) == (COUNTED[1] if seen.takes_outcomes else (0, 0))
+
+
+def test_answers_name_the_revision(seen: Seen) -> None:
+    assert seen.revisions == {REVISION}
+
+
+def test_the_servers_own_metrics_stand_beside_them(seen: Seen) -> None:
+    detected = detect(seen.exported, seen.server.preset)
+    assert (detected.server, detected.data) == (seen.server.preset, "instrument")
+    assert rates(seen.reader, preset(seen.server.preset).bound_to(SCOPE.model).errors) == (12, 1)

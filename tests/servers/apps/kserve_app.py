@@ -23,8 +23,11 @@ class Doubling(Model):
         return get_predict_response(payload, values * 0 + [[answer(float(row[0]))] for row in values], self.name)
 
 
-if __name__ == "__main__":
-    models = [Doubling("iris"), Doubling("neighbour")]
+def serve(models):
     for each in models:
         each.load()
     ModelServer(http_port=int(sys.argv[1]), enable_grpc=False).start(models)
+
+
+if __name__ == "__main__":
+    serve([Doubling("iris"), Doubling("neighbour")])
