@@ -1,4 +1,4 @@
-"""Write the parts of docs/ that follow from the code: the state machine, and every field of the resources.
+"""Write the parts of docs/ that follow from the code: state machine, presets, and every field of the resources.
 
 `generate.py` writes them, `generate.py --check` only says which ones are not current (exit status 1).
 """
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import presets_page
 import yaml
 from pydantic.alias_generators import to_camel
 
@@ -108,7 +109,8 @@ def read(path: Path) -> dict[str, Any]:
 
 def main() -> int:
     """Write or check the pages; return the exit status."""
-    pages = {"state-machine.md": state_machine(), "reference.md": reference()}
+    presets = "# Model servers\n\n" + GENERATED + presets_page.page()
+    pages = {"state-machine.md": state_machine(), "presets.md": presets, "reference.md": reference()}
     stale = [name for name, text in pages.items() if not (DOCS / name).exists() or (DOCS / name).read_text() != text]
     if "--check" in sys.argv[1:]:
         print("".join(f"docs/{name} is not current: run `make docs`\n" for name in stale), end="")
