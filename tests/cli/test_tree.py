@@ -121,3 +121,30 @@ def test_a_retried_revision_is_shown_once() -> None:
     status = {**rejected(), **progressing(attempt=2, report=f"fraud-{CANARY}-2")}
     text = drawn(make_tree(model_deployment(status), [report(attempt=2)], [], NOW))
     assert text.count(CANARY) == 1
+
+
+def test_the_artifact_is_named_and_what_keeps_it_from_being_followed() -> None:
+    model = {"uri": "s3://models/fraud", "digest": "sha256:" + "ab" * 32, "resolvedAt": "2026-11-22T11:58:00Z"}
+    text = drawn(make_tree(model_deployment({**progressing(), "model": model}), [report()], [], NOW))
+    assert "model s3://models/fraud  sha256:abababababab  looked up 2m00s ago\n" in text
+    claim = {"uri": "pvc://weights/7", "message": "the store gives no answer"}
+    text = drawn(make_tree(model_deployment({**progressing(), "model": claim}), [report()], [], NOW))
+    assert "model pvc://weights/7\n" in text
+    assert "model: the store gives no answer" in text
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ({"running": {}}, "… fetching the model"),
+        ({"waiting": {"reason": "CreateContainerConfigError"}}, "✖ CreateContainerConfigError"),
+        ({"terminated": {"reason": "Error", "exitCode": 2}}, "✖ Error"),
+        ({"terminated": {"reason": "Completed", "exitCode": 0}}, "… not ready"),
+    ],
+)
+def test_a_pod_whose_model_is_on_its_way_says_so(state: dict[str, Any], said: str) -> None:
+    waiting = pod(CANARY, 1, ready=False, waiting="PodInitializing")
+    waiting["status"]["initContainerStatuses"] = [{"name": "serinus-fetch", "restartCount": 1, "state": state}]
+    text = drawn(make_tree(model_deployment(progressing()), [report()], [waiting], NOW))
+    assert said in text
+    assert "1 restart " in text

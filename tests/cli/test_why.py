@@ -39,3 +39,11 @@ def test_all_attempts_newest_first() -> None:
 
 def test_without_any_attempt_it_says_what_happens() -> None:
     assert "first revision serves" in drawn(make_story([], NOW))
+
+
+def test_the_artifact_that_was_tried_stands_in_its_story() -> None:
+    tried = report()
+    digest = "sha256:" + "ab" * 32
+    tried["spec"]["model"] = {"uri": "s3://models/fraud", "digest": digest, "resolvedAt": "2026-11-22T11:50:00Z"}
+    text = " ".join(drawn(make_story([tried], NOW)).split())
+    assert f"model s3://models/fraud {digest} looked up 10m00s ago" in text

@@ -12,10 +12,12 @@ from rich.text import Text
 from rich.tree import Tree
 
 from serinus import contract
+from serinus.cli.artifact import say_model
 from serinus.cli.evidence import make_evidence, say_verdict
 from serinus.cli.steps import say_step
 from serinus.cli.words import first_sentence, say_age, say_count
 from serinus.rollout.assessment import Verdict
+from serinus.rollout.fetching import CONTAINER as FETCH_CONTAINER
 
 Wire = Mapping[str, Any]
 
@@ -33,6 +35,8 @@ ROLE_STYLES = {
 }
 SHOWN_CONDITIONS = (contract.READY, contract.RECONCILING, contract.STALLED, contract.AVAILABLE)
 GUIDE = "bright_black"
+FINE = frozenset({None, "ContainerCreating", "PodInitializing", "Completed"})
+"""What a container waits for, or ended with, that nobody has to mend."""
 
 
 def make_tree(model_deployment: Wire, reports: Sequence[Wire], pods: Sequence[Wire], now: datetime) -> RenderableType:
@@ -47,7 +51,7 @@ def make_tree(model_deployment: Wire, reports: Sequence[Wire], pods: Sequence[Wi
     status = model_deployment.get("status") or {}
     rows = _Rows(status, reports, pods, now)
     return Group(
-        *_make_header(model_deployment, status), *rows.trees(), *_make_hints(model_deployment, status, reports)
+        *_make_header(model_deployment, status, now), *rows.trees(), *_make_hints(model_deployment, status, reports)
     )
 
 
@@ -71,7 +75,7 @@ def find_report(reports: Sequence[Wire], name: str | None) -> Wire:
     return next((each for each in reports if name and each["metadata"]["name"] == name), {})
 
 
-def _make_header(model_deployment: Wire, status: Wire) -> list[RenderableType]:
+def _make_header(model_deployment: Wire, status: Wire, now: datetime) -> list[RenderableType]:
     metadata = model_deployment["metadata"]
     phase = str(status.get("phase") or "Unknown")
     title = Text.assemble(
@@ -86,6 +90,11 @@ def _make_header(model_deployment: Wire, status: Wire) -> list[RenderableType]:
         lines.append(Text.assemble((reason, "bold"), ": " if message else "", first_sentence(message)))
     if not status:
         lines.append(Text("Nothing has been recorded yet: is the operator running, and does it watch this namespace?"))
+    model = status.get("model") or {}
+    if said := say_model(model, now):
+        lines.append(Text(said, style="bright_black"))
+    if model.get("message"):
+        lines.append(Text.assemble(("model: ", "magenta"), str(model["message"])))
     metrics = condition(status, contract.METRICS_AVAILABLE)
     if metrics.get("status") == "False":
         lines.append(Text.assemble((f"metrics: {metrics.get('reason')}: ", "magenta"), str(metrics.get("message", ""))))
@@ -196,7 +205,8 @@ def _is_ready(pod: Wire) -> bool:
 
 
 def _make_pod(pod: Wire, now: datetime) -> Text:
-    statuses = (pod.get("status") or {}).get("containerStatuses") or []
+    seen = pod.get("status") or {}
+    statuses = [*(seen.get("initContainerStatuses") or []), *(seen.get("containerStatuses") or [])]
     restarts = sum(int(each.get("restartCount") or 0) for each in statuses)
     state, style = _say_pod_state(pod, statuses)
     return Text.assemble(
@@ -214,8 +224,10 @@ def _say_pod_state(pod: Wire, statuses: Sequence[Wire]) -> tuple[str, str]:
         return "✔ ready", "green"
     for each in statuses:
         state = each.get("state") or {}
+        if each.get("name") == FETCH_CONTAINER and "running" in state:
+            return "… fetching the model", "yellow"
         for kind in ("waiting", "terminated"):
-            if kind in state and state[kind].get("reason") not in {None, "ContainerCreating", "PodInitializing"}:
+            if kind in state and state[kind].get("reason") not in FINE:
                 return f"✖ {state[kind]['reason']}", "red"
     return "… not ready", "yellow"
 

@@ -11,6 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from serinus.cli.artifact import say_model
 from serinus.cli.evidence import make_evidence, say_verdict
 from serinus.cli.words import say_age
 
@@ -49,6 +50,8 @@ def _tell(report: Wire, now: datetime) -> list[RenderableType]:
         (f"  started {say_age(spec.get('startedAt'), now)} ago", "bright_black"),
     )
     parts: list[RenderableType] = [title]
+    if said := say_model(spec.get("model") or {}, now, whole=True):
+        parts.append(Text(said, style="bright_black"))
     if outcome.get("message"):
         parts.append(Text.assemble((f"{outcome.get('reason')}: ", "bold"), str(outcome["message"])))
     parts.append(_make_decisions(status.get("decisions") or []))
