@@ -13,13 +13,13 @@ CONSTRAINTS = ROOT / "constraints"
 ENVIRONMENTS = ROOT / "build" / "servers"
 
 
-def environment(name: str) -> Path:
-    """Return the environment of ``constraints/server-<name>.txt``, made anew when that file or our Python changed.
+def environment(name: str, family: str = "server") -> Path:
+    """Return the environment of ``constraints/<family>-<name>.txt``, made anew when that file or our Python changed.
 
     Raises:
         HarnessError: the packages cannot be had.
     """
-    requirements = CONSTRAINTS / f"server-{name}.txt"
+    requirements = CONSTRAINTS / f"{family}-{name}.txt"
     key = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()[:16]
     folder = ENVIRONMENTS / f"{name}-{key}"
     ENVIRONMENTS.mkdir(parents=True, exist_ok=True)

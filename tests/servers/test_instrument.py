@@ -16,7 +16,7 @@ from serinus.signals.preset import Counters, Histogram
 from serinus.signals.presets import preset
 from serinus.signals.scope import alike
 from servers.catalogue import SERVERS, Command, Place, Server, bentoml, kserve, mlserver, started, uvicorn
-from servers.mix import GOOD, Sort
+from servers.mix import FAILING, GOOD
 from servers.processes import wait_until
 from servers.scraping import POD, SCOPE, Scraped, scraped
 
@@ -26,11 +26,15 @@ REVISION = SCOPE.canary.removeprefix("iris-")
 IMPLAUSIBLE = 3.0
 """The models double it, and 5 is the most that they declare to be plausible."""
 PROFILE = {"schema": 1, "prediction": {"edges": [1.0, 3.0, 5.0], "counts": [9, 9, 9, 9]}, "features": {}}
+GATE = "X-Serinus-Gate"
+SENT = ((GOOD, 3, True), (GOOD, 5, False), (IMPLAUSIBLE, 2, False), (IMPLAUSIBLE, 1, True), (FAILING, 1, False))
+"""Value, how often, and whether a gate sends it."""
 PREDICTIONS = (0, 5, 0, 2)
-"""Of 5 good requests and 2 with an implausible answer, in the profile's buckets."""
+"""In the profile's buckets."""
 OUTCOMES = [{"predicted": 1, "truth": truth, "revision": REVISION} for truth in (1, 1, 1, 0)]
 COUNTED = (5 + 2, 2), (4, 1)
 LATE_SECONDS = 15
+INSTRUMENT = preset("instrument").bound_to(SCOPE.model)
 
 
 def instrumented_mlserver(at: Place) -> list[str | Path]:
@@ -83,18 +87,7 @@ def seen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         place = tmp_path_factory.mktemp("prometheus")
         scrapes = stack.enter_context(scraped(running.metrics_target, server.metrics_path, place))
         start = scrapes.scrape_after(scrapes.begun)
-        url, revisions = running.url + server.path, set()
-        gate = {"X-Serinus-Gate": f"{REVISION}/1"}
-        for value, times, headers in ((GOOD, 3, gate), (GOOD, 5, {}), (IMPLAUSIBLE, 2, {}), (IMPLAUSIBLE, 1, gate)):
-            for _ in range(times):
-                answer = requests.post(url, json=server.body(value), headers=headers, timeout=30)
-                assert answer.status_code == 200, answer.text
-                revisions.add(answer.headers.get("X-Serinus-Revision", ""))
-        failing, json_type = server.request(Sort.FAILING), {"Content-Type": "application/json"}
-        assert (
-            requests.post(url, failing.body, headers={"Content-Type": "application/json"}, timeout=30).status_code
-            == 500
-        )
+        revisions = drive(server, running.url)
         if takes_outcomes:
             answer = requests.post(f"{running.url}/serinus/outcomes", json=OUTCOMES, timeout=30)
             assert answer.status_code == 200, answer.text
@@ -106,6 +99,19 @@ def seen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
             exported=scrapes.exported(end),
             revisions=revisions,
         )
+
+
+def drive(server: Server, url: str) -> set[str]:
+    """Send what is to be counted and what is not; return the revisions that the answers name."""
+    revisions = set()
+    for value, times, gate in SENT:
+        for _ in range(times):
+            headers = {GATE: f"{REVISION}/1"} if gate else {}
+            answer = requests.post(url + server.path, json=server.body(value), headers=headers, timeout=30)
+            assert answer.status_code == (500 if value == FAILING else 200), answer.text
+            if value != FAILING:
+                revisions.add(answer.headers.get("X-Serinus-Revision", ""))
+    return revisions
 
 
 def reader(scrapes: Scraped, start: datetime, end: datetime) -> Reader:
@@ -131,9 +137,6 @@ def when_counted(scrapes: Scraped, start: datetime) -> datetime:
 
     wait_until(done, 3 * LATE_SECONDS, lambda: "no scrapes")
     return scrapes.scrape_after(newest)
-
-
-INSTRUMENT = preset("instrument").bound_to(SCOPE.model)
 
 
 def test_predictions_are_counted_and_those_of_gates_are_not(seen: Seen) -> None:
