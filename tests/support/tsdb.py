@@ -145,7 +145,11 @@ class _Evaluation:
         while self.peek() == "*":
             self.take()
             factor = self.atom()
-            left = {_unnamed(key): v * factor for key, v in left.items()}
+            if isinstance(factor, dict):
+                right = {_unnamed(key): v for key, v in factor.items()}
+                left = {_unnamed(key): v * right[_unnamed(key)] for key, v in left.items() if _unnamed(key) in right}
+            else:
+                left = {_unnamed(key): v * factor for key, v in left.items()}
         return left
 
     def atom(self) -> Any:

@@ -6,7 +6,7 @@ Everything of ours is real; the world around it is imitated, and nothing here wa
 import contextlib
 import copy
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -54,14 +54,30 @@ class FakePrometheus:
         self.pods: dict[str, Counters] = {}
         self.down = False
         self.asked = 0
+        self.exports: dict[str, tuple[str, ...]] = {}
+        """Names of further metrics that a revision's pods export."""
+        self.edges: dict[str, tuple[str, ...]] = {}
+        """Labels of a revision's latency buckets."""
+        self.every_seconds = 1
+        """All pods are scraped at the multiples of this since the epoch."""
 
     def instant(self, query: str, at: datetime) -> Vector:
         self.asked += 1
         if self.down:
             raise MetricsUnavailable("Prometheus does not answer: connection refused; check that it runs")
+        if query.startswith("count by (pod, "):
+            return Vector(samples=tuple(self._counted(query)))
         if query.startswith(("(", "changes(", "resets(")):
             return Vector(samples=())
         return Vector(samples=tuple(sample for pod in self.pods for sample in self._of_pod(pod, query, at)))
+
+    def _counted(self, query: str) -> Iterator[Sample]:
+        """Answer which metrics, or which buckets, pods export."""
+        label, of_revision = ("__name__", self.exports) if "(pod, __name__)" in query else ("le", self.edges)
+        for pod, counters in self.pods.items():
+            for value in of_revision.get(counters.revision, ()):
+                if re.search(rf"\b{counters.revision}-", query) and (label == "le" or value in query):
+                    yield Sample(labels={"pod": pod, label: value}, value=1.0)
 
     def matrix(self, query: str, at: datetime) -> Matrix:
         self.asked += 1
@@ -84,12 +100,17 @@ class FakePrometheus:
             )
         )
 
+    def _scrape_before(self, at: datetime) -> datetime:
+        return datetime.fromtimestamp(at.timestamp() // self.every_seconds * self.every_seconds, UTC)
+
     def _of_pod(self, pod: str, query: str, at: datetime) -> list[Sample]:
-        counters = self.pods[pod]
+        counters, at = self.pods[pod], self._scrape_before(at)
         values = counters.at(at)
         labels = {"namespace": NAMESPACE, "pod": pod, "job": "pods", "instance": f"{pod}:8080"}
         if values is None:
             return []
+        if query.startswith("timestamp(up"):
+            return [Sample(labels=labels, value=at.timestamp())]
         if "process_start_time_seconds" in query:
             return [
                 Sample(labels={**labels, "__name__": "up"}, value=1.0),

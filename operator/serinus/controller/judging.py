@@ -13,6 +13,7 @@ from serinus import contract
 from serinus.api.report import read_last_assessment, read_running
 from serinus.api.status import read_recognised
 from serinus.controller.candidate import Candidate
+from serinus.controller.gated import gated
 from serinus.controller.measure import Measured, measure
 from serinus.controller.observe import Sighting
 from serinus.controller.remarks import expected_share, notes_of, recognition_notes, steady_since, with_remarks
@@ -95,6 +96,7 @@ class Judge:
             begins=running == Running(),
             expected=share,
             steady_since=steady_since(sighting.observed, canary, stable.revision),
+            gate=gated(plan, canary, stable.revision, sighting.observed),
         )
         if measured is None:
             return stored

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from serinus import contract
+from serinus.controller.gated import Gated, unscraped
 from serinus.controller.past import read_past
 from serinus.controller.read_signal import SignalReading, missing, read_signal
 from serinus.errors import MetricsUnavailable
@@ -23,6 +24,8 @@ from serinus.signals.scope import BySide, Scope, Side
 
 PATIENCE = timedelta(minutes=5)
 """A Prometheus that answers about a tick, but for so long not about the past, must not hold the rollout for ever."""
+GATE_PATIENCE = timedelta(minutes=2)
+"""Before it is worth a word that no scrape has come since a gate ended."""
 ROUTES_SETTLE = timedelta(seconds=5)
 """Between a pod's readiness and the last node that routes to it."""
 NO_ADDRESS = "no address of a Prometheus is set: set SERINUS_PROMETHEUS_URL of the operator"
@@ -79,6 +82,7 @@ def measure(
     begins: bool = False,
     expected: ExpectedShare | None = None,
     steady_since: datetime | None = None,
+    gate: Gated | None = None,
 ) -> Measured | None:
     """Measure all signals of the tick that is due.
 
@@ -101,6 +105,7 @@ def measure(
         expected: the share of requests that the canary's pods should get now.
         steady_since: since when no pod of either side came or went; in a block that began before, no share can be
             expected.
+        gate: what the pods were asked before the attempt's first weight, None for nothing.
 
     Returns:
         None if no tick is due yet.
@@ -109,6 +114,8 @@ def measure(
     if due is None:
         return None
     begin, end = due
+    if gate is not None and previous is None:
+        begin = end - plan.interval
     steady = steady_since is not None and begin - delay >= steady_since + ROUTES_SETTLE
     tick = Tick(at=end, step=step, next_weight=next_weight, measurements={}, expected=expected if steady else None)
     if not plan.signals:
@@ -117,6 +124,8 @@ def measure(
     try:
         if prometheus is None:
             raise MetricsUnavailable(NO_ADDRESS)
+        if gate is not None and previous is None and (pods := unscraped(gate, scope, prometheus, begin - delay)):
+            return _held_by_gate(plan, tick, gate, pods, now)
         is_early = end - begin <= max(PATIENCE, plan.interval)
         reader = Reader(prometheus, scope, begin - delay, end - delay)
         return _read(
@@ -125,7 +134,7 @@ def measure(
             scope,
             reader,
             tick,
-            with_past=begins and is_early,
+            past=_reader_of_past(reader, prometheus, scope, end - delay, gate) if begins and is_early else None,
             gap=previous is not None and begin != previous,
         )
     except MetricsUnavailable as error:
@@ -153,36 +162,59 @@ def recognised(
 
 
 def _read(
-    plan: RolloutPlan, known: Recognitions, scope: Scope, reader: Reader, tick: Tick, *, with_past: bool, gap: bool
+    plan: RolloutPlan, known: Recognitions, scope: Scope, reader: Reader, tick: Tick, *, past: Reader | None, gap: bool
 ) -> Measured:
     """Read all signals of a block, and stable's past if it is wanted, into a tick that has no measurements yet."""
     views = views_of(known, scope.model)
     readings = {signal.name: read_signal(signal, views, scope, reader) for signal in plan.signals}
-    past = read_past(plan, views, scope.model, reader) if with_past else ()
+    ticks = read_past(plan, views, scope.model, past) if past is not None else ()
+    remarks = reader.remarks | (past.remarks if past is not None else set())
     left_out = {f"{pod} left out: {why}" for each in readings.values() for pod, why in each.left_out.items()}
     return Measured(
         tick=replace(tick, measurements={name: each.measurement for name, each in readings.items()}),
-        measuring=_measuring(readings, gap),
+        measuring=_measuring(readings, gap, known),
         consumed=True,
-        past=past,
+        past=ticks,
         recognised=known,
-        notes=tuple(sorted(left_out | reader.remarks)),
+        notes=tuple(sorted(left_out | remarks)),
     )
+
+
+def _reader_of_past(reader: Reader, prometheus: Asks, scope: Scope, end: datetime, gate: Gated | None) -> Reader:
+    """Return whom to ask about stable's past: it ends where the first block begins, or before a gate did."""
+    return reader if gate is None else Reader(prometheus, scope, min(gate.began, end), end)
+
+
+def _held_by_gate(plan: RolloutPlan, tick: Tick, gate: Gated, pods: tuple[str, ...], now: datetime) -> Measured | None:
+    """Begin to count later: the newest scrapes of some pods may lack requests of the gate, which are no users'."""
+    if now - gate.ended <= GATE_PATIENCE:
+        return None
+    message = (
+        f"counting has not begun, because Prometheus has not scraped {', '.join(pods[:3])} since the requests of the"
+        " gate ended: see whether these targets are up"
+    )
+    return _unmeasured(plan, tick, contract.REASON_NO_SERIES, message)
 
 
 def _unanswered(plan: RolloutPlan, tick: Tick, why: str) -> Measured:
     """Return a tick at which Prometheus gave no answer, so that nothing is known of any signal."""
-    unknown = missing(contract.REASON_PROMETHEUS_UNAVAILABLE, why).measurement
+    return _unmeasured(plan, tick, contract.REASON_PROMETHEUS_UNAVAILABLE, why)
+
+
+def _unmeasured(plan: RolloutPlan, tick: Tick, reason: str, why: str) -> Measured:
+    unknown = missing(reason, why).measurement
     return Measured(
         tick=replace(tick, measurements={signal.name: unknown for signal in plan.signals}),
-        measuring=Measuring(available=False, reason=contract.REASON_PROMETHEUS_UNAVAILABLE, message=why),
+        measuring=Measuring(available=False, reason=reason, message=why),
         consumed=False,
     )
 
 
-def _measuring(readings: Mapping[str, SignalReading], gap: bool) -> Measuring:
+def _measuring(readings: Mapping[str, SignalReading], gap: bool, known: Recognitions) -> Measuring:
     silent = {name: each.measurement for name, each in readings.items() if isinstance(each.measurement, Missing)}
     remarks = [f"{name}: {each.note}" for name, each in readings.items() if each.note] + [GAP] * gap
+    if known.canary.contradicts or (known.stable.recognised and not known.canary.recognised):
+        remarks.append(f"canary: {known.canary.because}")
     if silent:
         first = next(iter(silent.values()))
         told = [f"{name}: {each.message}" for name, each in silent.items()]

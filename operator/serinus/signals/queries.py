@@ -32,6 +32,7 @@ __all__ = [
     "raw_process_starts",
     "resets",
     "restarts",
+    "scraped_at",
     "side_query",
     "targets",
     "window_seconds",
@@ -125,6 +126,12 @@ def targets(scope: Scope) -> str:
     names = "|".join((UP, PROCESS_START))
     matchers = ",".join(map(str, scope.matchers(*Side)))
     return f'last_over_time({{{NAME_LABEL}=~"{names}",{matchers}}}[{_range(LOOK_BACK)}])'
+
+
+def scraped_at(scope: Scope) -> str:
+    """Return a query for when each of the pods' targets was scraped last, in seconds; 0 for one that is down."""
+    up = Selector(metric=UP, matchers=scope.matchers(*Side))
+    return f"timestamp({up}) * {up}"
 
 
 def edges_of(buckets: Iterable[Selector]) -> str:
