@@ -21,7 +21,7 @@ DEFAULT_EDGES = (
 )
 """Where nothing is known about a number. The same in all pods, else they could not be compared: so never learnt from
 traffic."""
-_LOWEST, _LARGEST = (
+LOWEST, LARGEST = (
     -1.7e308,
     1.7e308,
 )  # everything up to it is finite; comparing with it finds NaN and infinity in one go
@@ -54,7 +54,7 @@ class Numbers:
     def add(self, value: Any) -> None:
         """Count one value; an edge belongs to the bucket below it, infinite values count but are not summed."""
         try:
-            if _LOWEST <= value <= _LARGEST:
+            if LOWEST <= value <= LARGEST:
                 self.counts[bisect_left(self.edges, value)] += 1
                 self.total += value
                 return

@@ -3,13 +3,15 @@
 Knows columns with names; must not know locks, metrics or answers.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from serinus_instrument.cells import Categories, Cells, Ignored, Numbers, fitting
+from serinus_instrument.cells import LARGEST, LOWEST, Categories, Cells, Ignored, Numbers, fitting
 from serinus_instrument.inputs import Seen
 from serinus_instrument.settings import Settings
 from serinus_instrument.values import category_of, label_of
@@ -51,6 +53,46 @@ class _Undecided:
         return self._decided
 
 
+class _Layout:
+    """The cells of a set of columns, in the columns' order."""
+
+    __slots__ = ("_edges", "_numbers", "_others", "_positions", "cells")
+
+    def __init__(self, cells: Sequence[Cells]) -> None:
+        self.cells = cells
+        numeric = [i for i, each in enumerate(cells) if isinstance(each, Numbers)]
+        self._numbers = [each for each in cells if isinstance(each, Numbers)]
+        self._edges = [each.edges for each in self._numbers]
+        self._positions = itemgetter(*numeric) if 1 < len(numeric) < len(cells) else None
+        self._others = [(i, each) for i, each in enumerate(cells) if not isinstance(each, Numbers)]
+        if len(numeric) == 1:
+            self._numbers, self._others = [], list(enumerate(cells))
+
+    def add(self, row: Sequence[Any]) -> None:
+        """Count one row.
+
+        This is what a prediction pays for each of its features, so the loop over numbers runs in C where it can: one
+        finite sum shows that all of them are finite numbers.
+        """
+        numbers = self._numbers
+        if numbers:
+            try:
+                values = self._positions(row) if self._positions is not None else row
+                plain = len(values) == len(numbers) and LOWEST <= sum(values) <= LARGEST
+            except (TypeError, ValueError, IndexError):
+                plain = False
+            if not plain:
+                for cells, value in zip(self.cells, row, strict=False):
+                    cells.add(value)
+                return
+            for cell, value, bucket in zip(numbers, values, map(bisect_left, self._edges, values), strict=True):
+                cell.counts[bucket] += 1
+                cell.total += value
+        for position, other in self._others:
+            if position < len(row):
+                other.add(row[position])
+
+
 class Features:
     """The counts of all inputs."""
 
@@ -58,7 +100,7 @@ class Features:
         self._settings = settings
         self._note = note
         self._cells: dict[str, Cells] = {}
-        self._layouts: dict[tuple[str, ...], list[Cells]] = {}
+        self._layouts: dict[tuple[Any, ...], _Layout] = {}
         self._names: dict[int, tuple[str, ...]] = {}
         limits = settings.limits
         for name, bins in settings.profile.features.items():
@@ -74,16 +116,17 @@ class Features:
         """Count the inputs of a call."""
         layout = self._layout(seen)
         for row in seen.rows:
-            for cells, value in zip(layout, row, strict=False):
-                cells.add(value)
-        for cells, column in zip(layout, seen.columns, strict=False):
+            layout.add(row)
+        for cells, column in zip(layout.cells, seen.columns, strict=False):
             cells.add_column(column)
 
-    def _layout(self, seen: Seen) -> list[Cells]:
+    def _layout(self, seen: Seen) -> _Layout:
         columns = seen.names or self._names.get(seen.width) or self._positional(seen.width)
         layout = self._layouts.get(columns)
         if layout is None:
-            layout = [self._cells.get(name) or self._new(name) for name in map(label_of, columns)]
+            layout = _Layout(
+                [self._cells.get(name) or self._new(name) for name in (label_of(str(each)) for each in columns)]
+            )
             if len(self._layouts) < MOST_LAYOUTS:
                 self._layouts[columns] = layout
         return layout

@@ -21,8 +21,8 @@ Columns = Sequence[Sequence[Any] | NDArray[Any]]
 class Seen:
     """The inputs of a call: either rows or columns."""
 
-    names: tuple[str, ...] | None
-    """None: known by position only."""
+    names: tuple[Any, ...] | None
+    """As they were given; None: known by position only."""
     width: int
     rows: Sequence[Sequence[Any]] = ()
     columns: Columns = ()
@@ -68,7 +68,7 @@ def _from_array(array: NDArray[Any], rows: int, width: int | None, most: int) ->
 
 
 def _from_frame(frame: Any, most: int) -> Seen | None:
-    names = tuple(map(str, frame.columns))[:most]
+    names = tuple(np.asarray(frame.columns, dtype=object).tolist())[:most]
     found = _from_array(np.asarray(frame.to_numpy()), -1, None, most)
     return None if found is None else Seen(names, found.width, rows=found.rows, columns=found.columns)
 
@@ -76,8 +76,9 @@ def _from_frame(frame: Any, most: int) -> Seen | None:
 def _from_mapping(given: Mapping[Any, Any]) -> Seen | None:
     if not given:
         return None
-    names, values = tuple(map(str, given)), list(given.values())
-    if not any(_is_column(each) for each in values):
+    names, values = tuple(given), list(given.values())
+    # The first value stands for all: looking at each would cost as much as counting it.
+    if not _is_column(values[0]):
         return Seen(names, len(names), rows=[values])
     if not all(_is_column(each) for each in values) or len({len(each) for each in values}) != 1:
         return None
@@ -91,19 +92,18 @@ def _from_list(given: Sequence[Any], rows: int, known: int | None) -> Seen | Non
     if isinstance(first, Mapping):
         named = dict.fromkeys(name for row in given for name in row)
         lines = [[row.get(name) for name in named] for row in given]
-        return _by_length(tuple(map(str, named)), lines)
+        return _by_length(tuple(named), lines)
     if not _is_column(first):
         one_row = len(given) == known or rows != len(given)
         return _by_length(None, [given] if one_row else [[each] for each in given])
     lines = [each.tolist() if isinstance(each, np.ndarray) else each for each in given]
     width = len(lines[0])
-    # The first value stands for all: looking at each would cost as much as counting it.
     if any(len(line) != width for line in lines[1:]) or (width and _is_column(lines[0][0])):
         return None
     return _by_length(None, lines)
 
 
-def _by_length(names: tuple[str, ...] | None, lines: Sequence[Sequence[Any]]) -> Seen | None:
+def _by_length(names: tuple[Any, ...] | None, lines: Sequence[Sequence[Any]]) -> Seen | None:
     width = len(lines[0])
     if not width:
         return None

@@ -7,6 +7,7 @@ import csv
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +53,8 @@ def read_columns(path: Path) -> Iterator[Column]:
 
 def _parquet(path: Path) -> Iterator[Column]:
     try:
-        import pyarrow  # noqa: PLC0415
-        from pyarrow import parquet  # noqa: PLC0415
+        pyarrow: Any = import_module("pyarrow")
+        parquet: Any = import_module("pyarrow.parquet")
     except ImportError as error:
         raise BadTable(
             "reading Parquet needs pyarrow: pip install 'serinus-instrument[profile]', or give the data as .csv"
