@@ -1,0 +1,361 @@
+"""Ticks of sides that are read by presets of their own, by labels, or by counters of several metrics."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from serinus import contract
+from serinus.controller.measure import Measured, measure
+from serinus.judge.measurements import HistogramMeasurement, Missing, PairMeasurement, RateMeasurement, ValueMeasurement
+from serinus.rollout.types import Reference, RolloutPlan, Signal, SignalAction, SignalKind, Step, StepKind
+from serinus.signals.recognition import Recognition
+from serinus.signals.scope import BySide, Scope
+from support.traffic import InProcess, moment
+from support.tsdb import Tsdb
+
+C1, S1 = "fraud-bcdfghjklm-5f7c9d-abcde", "fraud-zzxxwwvvtt-66b9c-klmno"
+CANARY, STABLE = "bcdfghjklm", "zzxxwwvvtt"
+SCOPE = Scope(namespace="risk", canary=f"fraud-{CANARY}", stable=f"fraud-{STABLE}", model="fraud")
+ERRORS = Signal(name="it", kind=SignalKind.ERRORS, action=SignalAction.ROLLBACK, margin=0.005, unacceptable=0.01)
+SLOW = replace(ERRORS, kind=SignalKind.LATENCY, bound_seconds=0.25)
+
+
+class Scraped:
+    """Counters of two pods, scraped each second: each grows by so many a second."""
+
+    def __init__(self) -> None:
+        self.tsdb = Tsdb()
+        for pod in (C1, S1):
+            for at in range(-20, 40):
+                self.tsdb.add(moment(at), "up", 1, **self.target(pod))
+                self.tsdb.add(moment(at), "process_start_time_seconds", moment(-9999).timestamp(), **self.target(pod))
+
+    @staticmethod
+    def target(pod: str) -> dict[str, str]:
+        return {"pod": pod, "namespace": "risk", "instance": f"{pod}:8080", "job": "pods"}
+
+    def counter(self, pod: str, name: str, each_second: float, start: float = 0.0, **labels: str) -> "Scraped":
+        for at in range(-20, 40):
+            value = start + (at + 20) * each_second
+            self.tsdb.add(moment(at), name, value, **self.target(pod), **labels)
+        return self
+
+    def histogram(self, pod: str, name: str, rows: dict[str, float], **labels: str) -> "Scraped":
+        total = 0.0
+        for le, each_second in rows.items():
+            total += each_second
+            self.counter(pod, f"{name}_bucket", total, le=le, **labels)
+        return self
+
+
+def tick(
+    scraped: Scraped, *signals: Signal, canary: str = "generic", stable: str = "generic", **more: object
+) -> Measured:
+    found = measure(
+        plan=RolloutPlan(
+            steps=(Step(kind=StepKind.WEIGHT, weight=25),), signals=signals, interval=timedelta(seconds=10)
+        ),
+        declared=BySide(canary=canary, stable=stable),
+        scope=SCOPE,
+        previous=moment(20),
+        ready_since=moment(2),
+        step=0,
+        next_weight=50,
+        now=moment(30),
+        delay=timedelta(seconds=5),
+        prometheus=InProcess(scraped.tsdb),
+        **more,
+    )
+    assert found is not None
+    return found
+
+
+def rates(canary: tuple[int, int], stable: tuple[int, int]) -> RateMeasurement:
+    return RateMeasurement(canary={C1: canary}, stable={S1: stable})
+
+
+def one(scraped: Scraped, signal: Signal, **more: object):
+    return tick(scraped, signal, **more).tick.measurements["it"]
+
+
+def test_counters_of_two_metrics_with_the_same_labels_are_added() -> None:
+    scraped, model = Scraped(), {"model": "fraud", "version": "1"}
+    for pod, success, failure in ((C1, 7, 3), (S1, 20, 1)):
+        scraped.counter(pod, "nv_inference_request_success", success, **model)
+        scraped.counter(pod, "nv_inference_request_failure", failure, **model)
+        scraped.counter(pod, "nv_inference_request_failure", 50, reason="CANCELED", **model)
+    assert one(scraped, ERRORS, canary="triton", stable="triton") == rates((100, 30), (210, 10))
+
+
+def kserve(pod: str, before: float, after: float | None) -> Scraped:
+    scraped = Scraped().counter(pod, "request_preprocess_seconds_count", before, model_name="fraud")
+    return (
+        scraped
+        if after is None
+        else scraped.counter(pod, "request_postprocess_seconds_count", after, model_name="fraud")
+    )
+
+
+@pytest.mark.parametrize(("after", "bad"), [(7.0, 30), (None, 100), (10.0, 0), (10.4, 0)])
+def test_what_was_begun_and_did_not_go_well_is_bad(after: float | None, bad: int) -> None:
+    scraped = kserve(C1, 10, after)
+    scraped.counter(S1, "request_preprocess_seconds_count", 5, model_name="fraud")
+    scraped.counter(S1, "request_postprocess_seconds_count", 5, model_name="fraud")
+    assert one(scraped, ERRORS, canary="kserve", stable="kserve") == rates((100, bad), (50, 0))
+
+
+def renamed() -> Scraped:
+    """Stable counts under the names of an old version, in milliseconds; canary under those of a new one, in seconds."""
+    scraped = Scraped()
+    scraped.counter(S1, "revision_app_request_count", 18, response_code_class="2xx")
+    scraped.counter(S1, "revision_app_request_count", 2, response_code_class="5xx")
+    scraped.histogram(S1, "revision_app_request_latencies", {"100": 9, "250": 6, "500": 4, "1000": 0, "+Inf": 1})
+    new = "kn_serving_invocation_duration_seconds"
+    scraped.counter(C1, f"{new}_count", 6, http_response_status_code="200")
+    scraped.counter(C1, f"{new}_count", 4, http_response_status_code="503")
+    return scraped.histogram(C1, new, {"0.1": 3, "0.25": 2, "0.3": 0, "0.5": 4, "1": 0, "+Inf": 1})
+
+
+KNATIVE = {"canary": "knative", "stable": "knative"}
+
+
+def test_metrics_renamed_by_a_new_version_are_read_on_each_side_by_its_own_names() -> None:
+    found = tick(renamed(), ERRORS, **KNATIVE)
+    assert found.tick.measurements["it"] == rates((100, 40), (200, 20))
+    assert found.recognised is not None
+    assert (found.recognised.canary.runtime, found.recognised.stable.runtime) == ("knative-1.21", "knative-1.0")
+
+
+def test_histograms_in_two_units_share_their_edges() -> None:
+    assert one(renamed(), SLOW, **KNATIVE) == rates((100, 50), (200, 50))
+    whole = one(renamed(), replace(SLOW, bound_seconds=None), **KNATIVE)
+    assert whole == HistogramMeasurement(
+        canary={C1: (30, 20, 40, 0, 10)}, stable={S1: (90, 60, 40, 0, 10)}, edges=(0.1, 0.25, 0.5, 1.0)
+    )
+
+
+def test_the_past_is_read_by_stables_own_names() -> None:
+    for signal in (ERRORS, SLOW, replace(SLOW, bound_seconds=None)):
+        past = tick(renamed(), signal, **KNATIVE, begins=True).past
+        assert past
+        assert sum(sum(each.measurements["it"].stable[S1]) for each in past) > 0
+    kserves = kserve(S1, 10, 7).counter(C1, "request_preprocess_seconds_count", 1, model_name="fraud")
+    past = tick(kserves, ERRORS, canary="kserve", stable="kserve", begins=True).past
+    assert {each.measurements["it"].stable[S1] for each in past} == {(100, 30)}
+
+
+def test_a_canary_whose_metrics_nobody_knows_has_not_no_errors_but_no_data() -> None:
+    scraped = Scraped().counter(S1, "model_infer_request_duration_count", 20, model="fraud", version="None")
+    scraped.counter(C1, "model_inference_requests_total", 20, model="fraud")
+    same = tick(scraped, ERRORS, canary="mlserver", stable="mlserver")
+    # Of the same name: a scraped canary without a series has had no request, which promotes nobody either.
+    assert same.tick.measurements["it"] == rates((0, 0), (200, 0))
+    assert "canary: nothing was recognised yet, so it is read as mlserver" in same.measuring.message
+    other = one(scraped, ERRORS, canary="kserve", stable="mlserver")
+    assert isinstance(other, Missing)
+    assert other.reason == contract.REASON_NO_SERIES
+    assert "request_preprocess_seconds_count" in other.message
+
+
+def instrumented(scraped: Scraped) -> Scraped:
+    for pod, factor in ((C1, 1), (S1, 3)):
+        scraped.counter(pod, "request_preprocess_seconds_count", 10 * factor, model_name="fraud")
+        scraped.counter(pod, "serinus_predictions_total", 10 * factor, model="fraud")
+        scraped.counter(pod, "serinus_implausible_predictions_total", 1, model="fraud", reason="out_of_range")
+        scraped.counter(pod, "serinus_implausible_predictions_total", 2, model="fraud", reason="not_a_number")
+        scraped.counter(pod, "serinus_implausible_predictions_total", 9, model="another", reason="not_a_number")
+        rows = {"0.5": 6.0 * factor, "+Inf": 4.0 * factor}
+        scraped.histogram(pod, "serinus_prediction", rows, model="fraud", output="prediction")
+        scraped.histogram(pod, "serinus_prediction", {"0.5": 99, "+Inf": 0}, model="fraud", output="second")
+        scraped.histogram(pod, "serinus_feature", rows, model="fraud", feature="age")
+        for country, n in (("de", 7.0), ("fr", 3.0)):
+            labels = {"model": "fraud", "feature": "country", "category": country}
+            scraped.counter(pod, "serinus_feature_category_total", n * factor, **labels)
+    return scraped
+
+
+def data(kind: SignalKind, **fields: object) -> Signal:
+    return replace(ERRORS, kind=kind, **fields)
+
+
+DRIFTED = HistogramMeasurement(canary={C1: (60, 40)}, stable={S1: (180, 120)}, edges=(0.5,))
+DATA = {
+    "implausible": (data(SignalKind.IMPLAUSIBLE), rates((100, 30), (300, 30))),
+    "predictions": (data(SignalKind.PREDICTION_DRIFT), DRIFTED),
+    "a numeric feature": (data(SignalKind.FEATURE_DRIFT, feature="age"), DRIFTED),
+    "a feature of categories": (
+        data(SignalKind.FEATURE_DRIFT, feature="country"),
+        HistogramMeasurement(canary={C1: (70, 30)}, stable={S1: (210, 90)}, categories=("de", "fr")),
+    ),
+    "with the training reference": (
+        data(SignalKind.PREDICTION_DRIFT, reference=Reference(counts=(5, 4, 1), edges=(0.5, 0.9))),
+        replace(DRIFTED, reference=(5, 5)),
+    ),
+}
+
+
+@pytest.mark.parametrize(("signal", "expected"), DATA.values(), ids=DATA)
+def test_signals_of_data_are_read_from_the_instrumentation(signal: Signal, expected: object) -> None:
+    found = tick(instrumented(Scraped()), signal, canary="kserve", stable="kserve", begins=True)
+    assert found.tick.measurements["it"] == expected
+    assert found.recognised is not None
+    assert found.recognised.stable.data == "instrument"
+    assert found.past, "stable's past is learnt from as well"
+
+
+MISMATCHES = {
+    "categories for edges": (
+        data(SignalKind.PREDICTION_DRIFT, reference=Reference(counts=(1, 1), categories=("a", "b"))),
+        "other edges",
+    ),
+    "edges for categories": (
+        data(SignalKind.FEATURE_DRIFT, feature="country", reference=Reference(counts=(1, 1), edges=(0.5,))),
+        "counts categories",
+    ),
+    "another edge": (
+        data(SignalKind.PREDICTION_DRIFT, reference=Reference(counts=(5, 5), edges=(0.7,))),
+        "other edges",
+    ),
+}
+
+
+@pytest.mark.parametrize(("signal", "message"), MISMATCHES.values(), ids=MISMATCHES)
+def test_a_training_reference_of_another_form_is_said(signal: Signal, message: str) -> None:
+    found = one(instrumented(Scraped()), signal, canary="kserve", stable="kserve")
+    assert isinstance(found, Missing)
+    assert found.reason == contract.REASON_BUCKET_MISMATCH
+    assert message in found.message
+
+
+def test_without_instrumentation_signals_of_data_say_what_to_do() -> None:
+    scraped = kserve(C1, 1, 1).counter(S1, "request_preprocess_seconds_count", 5, model_name="fraud")
+    found = one(scraped, data(SignalKind.PREDICTION_DRIFT), canary="kserve", stable="kserve")
+    assert isinstance(found, Missing)
+    assert "serinus-instrument" in found.message
+
+
+def test_late_labels_count_for_the_revision_that_predicted_whoever_reports_them() -> None:
+    scraped = instrumented(Scraped())
+    for pod, revision, right, wrong in ((S1, CANARY, 3, 2), (C1, CANARY, 1, 0), (S1, STABLE, 8, 1), (C1, STABLE, 1, 0)):
+        for result, n in (("right", right), ("wrong", wrong)):
+            labels = {"model": "fraud", "revision": revision, "result": result}
+            scraped.counter(pod, "serinus_outcomes_total", n, **labels)
+    scraped.counter(S1, "serinus_outcomes_total", 5, model="fraud", revision="older", result="wrong")
+    found = one(scraped, data(SignalKind.ACCURACY), canary="kserve", stable="kserve")
+    assert found == RateMeasurement(canary={C1: (10, 0), S1: (50, 20)}, stable={C1: (10, 0), S1: (90, 10)})
+
+
+def test_a_side_without_labels_yet_has_none_and_is_not_missing() -> None:
+    scraped = instrumented(Scraped())
+    scraped.counter(S1, "serinus_outcomes_total", 4, model="fraud", revision=STABLE, result="right")
+    found = one(scraped, data(SignalKind.ACCURACY), canary="kserve", stable="kserve")
+    assert found == RateMeasurement(canary={C1: (0, 0), S1: (0, 0)}, stable={C1: (0, 0), S1: (40, 0)})
+
+
+def test_vllm_needs_no_instrumentation() -> None:
+    scraped = Scraped()
+    for pod in (C1, S1):
+        scraped.counter(pod, "vllm:kv_cache_usage_perc", 0, start=0.5)
+        scraped.histogram(pod, "vllm:request_generation_tokens", {"100": 5, "1000": 4, "+Inf": 1})
+        for reason, n in (("stop", 8), ("length", 1), ("abort", 1)):
+            scraped.counter(pod, "vllm:request_success_total", n, finished_reason=reason)
+    assert one(scraped, data(SignalKind.PREDICTION_DRIFT)) == HistogramMeasurement(
+        canary={C1: (50, 40, 10)}, stable={S1: (50, 40, 10)}, edges=(100.0, 1000.0)
+    )
+    assert one(scraped, data(SignalKind.IMPLAUSIBLE)) == rates((100, 10), (100, 10))
+
+
+def test_a_mesh_counts_instead_of_the_server() -> None:
+    scraped = Scraped()
+    for pod, bad in ((C1, 3), (S1, 1)):
+        scraped.counter(pod, "http_requests_total", 50, status="200")
+        for code, n in (("200", 10 - bad), ("500", bad), ("0", 20)):
+            scraped.counter(pod, "istio_requests_total", n, reporter="destination", response_code=code)
+        scraped.counter(pod, "istio_requests_total", 70, reporter="source", response_code="500")
+        rows = {"100": 8.0, "250": 1.0, "+Inf": 1.0}
+        scraped.histogram(pod, "istio_request_duration_milliseconds", rows, reporter="destination", response_code="200")
+    assert one(scraped, replace(ERRORS, source="istio")) == rates((100, 30), (100, 10))
+    assert one(scraped, replace(SLOW, source="istio")) == rates((100, 10), (100, 10))
+
+
+def test_once_both_sides_are_known_nobody_asks_again() -> None:
+    asks = InProcess(renamed().tsdb)
+    known = {
+        revision: Recognition(revision=revision, runtime=runtime, recognised=True)
+        for revision, runtime in ((CANARY, "knative-1.21"), (STABLE, "knative-1.0"))
+    }
+    found = measure(
+        plan=RolloutPlan(steps=(), signals=(ERRORS,), interval=timedelta(seconds=10)),
+        declared=BySide(canary="knative", stable="knative"),
+        scope=SCOPE,
+        previous=moment(20),
+        ready_since=moment(2),
+        step=0,
+        next_weight=50,
+        now=moment(30),
+        delay=timedelta(seconds=5),
+        prometheus=asks,
+        before=known,
+    )
+    assert found is not None
+    assert found.tick.measurements["it"] == rates((100, 40), (200, 20))
+    assert not any(query.startswith("count by (pod, __name__)") for query, _ in asks.asked)
+
+
+def gauge(value: float, *, until: float, **updated: float) -> Tsdb:
+    """Store a detector's gauge for both pods, scraped until some moment; and when each side's was computed."""
+    tsdb = Tsdb()
+    for pod, side in ((C1, "canary"), (S1, "stable")):
+        for at in range(-20, 40):
+            if at <= until:
+                tsdb.add(moment(at), "drift_p_value", value, pod=pod, namespace="risk")
+            if side in updated:
+                computed = moment(updated[side]).timestamp()
+                tsdb.add(moment(at), "drift_computed", computed, pod=pod, namespace="risk")
+    return tsdb
+
+
+P_VALUE = Signal(
+    name="it",
+    kind=SignalKind.QUERY,
+    action=SignalAction.HOLD,
+    query="min(drift_p_value{$selector})",
+    minimum=0.05,
+    max_age_seconds=10.0,
+)
+UPDATED = replace(P_VALUE, updated="max(drift_computed{$selector})")
+# The tick is at 30, its sample time at 25.
+AGES = {
+    "fresh samples": (P_VALUE, gauge(0.01, until=40), None),
+    "samples just young enough": (P_VALUE, gauge(0.01, until=15), None),
+    "samples too old": (P_VALUE, gauge(0.01, until=14), "was computed 11 s ago; maxAge is 10 s"),
+    "any age": (replace(P_VALUE, max_age_seconds=None), gauge(0.01, until=0), None),
+    "computed lately": (UPDATED, gauge(0.01, until=40, canary=15), None),
+    "computed long ago, and scraped again and again": (UPDATED, gauge(0.01, until=40, canary=14), "11 s ago"),
+    "nobody says when": (UPDATED, gauge(0.01, until=40), "nobody can tell when"),
+}
+
+
+@pytest.mark.parametrize(("signal", "tsdb", "why"), AGES.values(), ids=AGES)
+def test_a_value_that_is_too_old_is_no_data(signal: Signal, tsdb: Tsdb, why: str | None) -> None:
+    scraped = Scraped()
+    scraped.tsdb = tsdb
+    found = one(scraped, signal)
+    if why is None:
+        assert found == ValueMeasurement(value=0.01)
+    else:
+        assert isinstance(found, Missing)
+        assert found.reason == contract.REASON_STALE_VALUE
+        assert why in found.message
+
+
+def test_a_comparison_needs_both_values_fresh() -> None:
+    scraped = Scraped()
+    scraped.tsdb = gauge(0.2, until=40, canary=20, stable=20)
+    compared = replace(UPDATED, kind=SignalKind.COMPARISON, minimum=None)
+    assert one(scraped, compared) == PairMeasurement(canary=0.2, stable=0.2)
+    scraped.tsdb = gauge(0.2, until=40, canary=20, stable=-20)
+    stale = one(scraped, compared)
+    assert isinstance(stale, Missing)
+    assert "stable's pods" in stale.message
