@@ -22,19 +22,22 @@ from serinus.prometheus.client import Prometheus
 from serinus.prometheus.reader import Reader
 from serinus.rollout.types import RolloutPlan, Signal, SignalAction, SignalKind
 from serinus.signals import queries
-from serinus.signals.presets import Distribution, preset
-from serinus.signals.scope import Scope, Side, alike
+from serinus.signals.detection import looked_for
+from serinus.signals.presets import Distribution, Histogram, preset
+from serinus.signals.scope import BySide, Side, alike
 from serinus.signals.selectors import parse_selector
 from serinus.signals.views import View
 from support import traffic
+from support.scraped import C1, S1, SCOPE, Scraped
+from support.scraped import CANARY as CANARY_REVISION
+from support.scraped import STABLE as STABLE_REVISION
 from support.traffic import InProcess, Pod, Process, Request
 from support.tsdb import Tsdb
 
 BINARY = os.environ.get("SERINUS_TEST_PROMETHEUS", "")
 pytestmark = pytest.mark.skipif(not BINARY, reason="SERINUS_TEST_PROMETHEUS names no prometheus binary")
 
-CANARY, STABLE = "fraud-bcdfghjklm", "fraud-zzxxwwvvtt"
-SCOPE = Scope(namespace="risk", canary=CANARY, stable=STABLE, model="fraud")
+CANARY, STABLE = SCOPE.canary, SCOPE.stable
 GENERIC = preset("generic").bound_to("fraud")
 STATUSES = Distribution(categories=parse_selector("http_requests_total"), label="status")
 
@@ -180,6 +183,67 @@ def test_all_blocks_together_are_the_truth(both: tuple[Prometheus, InProcess]) -
             for start, end in BLOCKS
         ]
         assert tuple(map(sum, zip(*counts, strict=True))) == pod.truth(0, 120)
+
+
+def unlike() -> Tsdb:
+    """Store what two sides export that are read by presets of their own, by labels and by two metrics."""
+    scraped = Scraped()
+    for pod, success, failure in ((C1, 7, 3), (S1, 20, 1)):
+        scraped.counter(pod, "nv_inference_request_success", success, model="fraud")
+        scraped.counter(pod, "nv_inference_request_failure", failure, model="fraud")
+        for revision in (CANARY_REVISION, STABLE_REVISION):
+            for result in ("right", "wrong"):
+                labels = {"model": "fraud", "revision": revision, "result": result}
+                scraped.counter(pod, "serinus_outcomes_total", failure, **labels)
+        scraped.counter(pod, "drift_p_value", 0, start=0.01)
+    scraped.histogram(S1, "old_ms", {"100": 9, "250": 6, "+Inf": 1})
+    scraped.histogram(C1, "new_seconds", {"0.1": 3, "0.25": 2, "+Inf": 1})
+    return scraped.tsdb
+
+
+OUTCOMES = preset("instrument").bound_to("fraud").accuracy
+TRITON = preset("triton").bound_to("fraud").errors
+UNITS = BySide(
+    canary=Histogram(buckets=(parse_selector("new_seconds_bucket"),), seconds_per_unit=1.0),
+    stable=Histogram(buckets=(parse_selector("old_ms_bucket"),), seconds_per_unit=0.001),
+)
+P_VALUE = Signal(
+    name="p",
+    kind=SignalKind.QUERY,
+    action=SignalAction.HOLD,
+    query='min(drift_p_value{pod!="{x}",$selector}) + 0 * count(up{$selector})',
+    max_age_seconds=60.0,
+)
+
+
+def test_unlike_sides_are_counted_alike_by_both(both: tuple[Prometheus, InProcess], tmp_path: Path) -> None:
+    tsdb = unlike()
+    with running(tmp_path) as url, Prometheus(url) as prometheus:
+        push(url, tsdb)
+        told = []
+        for asks in (prometheus, InProcess(tsdb)):
+            reader = Reader(asks, SCOPE, traffic.moment(15), traffic.moment(25))
+            told.append(
+                {
+                    "added": reader.rates(alike(TRITON)),
+                    "by label": reader.rates(alike(OUTCOMES)),
+                    "slow": reader.slow(UNITS, 0.25)[0],
+                    "buckets": reader.histogram(UNITS),
+                    "names": reader.exported(looked_for()),
+                    "age": reader.age(P_VALUE, Side.CANARY),
+                    "late": Reader(asks, SCOPE, traffic.moment(15), traffic.moment(80)).age(P_VALUE, Side.CANARY),
+                }
+            )
+    real, small = told
+    assert real == small
+    assert real["added"].canary.by_pod == {C1: (100, 30)}
+    assert real["by label"].canary.by_pod == {C1: (60, 30), S1: (20, 10)}
+    assert real["slow"].canary.by_pod == {C1: (60, 10)}
+    assert real["slow"].stable.by_pod == {S1: (160, 10)}
+    assert real["buckets"][0].stable.by_pod == {S1: (90, 60, 10)}
+    assert real["names"].canary == {"nv_inference_request_success"}
+    assert real["age"].total_seconds() == 0
+    assert real["late"].total_seconds() == 41
 
 
 def test_a_selector_with_every_kind_of_character_is_understood(both: tuple[Prometheus, InProcess]) -> None:
