@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-import requests
 
 from e2e.api_server import ApiServer
 from e2e.manifests import weights
 from e2e.model import Model, Models, condition, is_true
 from e2e.operator_process import OperatorProcess
 from e2e.place import Place
+from e2e.prometheus import ask
 from e2e.serving import SCORER, START_SECONDS
 from e2e.waiting import eventually
 
@@ -104,7 +104,6 @@ def asked_by(place: Place, model: Model, revision: str) -> dict[str, float]:
     query = f'max_over_time(scorer_asked_total{{namespace="{model.namespace}",pod=~"{model.name}-{revision}-.*"}}[10m])'
 
     def look() -> dict[str, float]:
-        answer = requests.get(f"{place.prometheus_url}/api/v1/query", params={"query": query}, timeout=10).json()
-        return {each["metric"]["by"]: float(each["value"][1]) for each in answer["data"]["result"]}
+        return {labels["by"]: value for labels, value in ask(place, query)}
 
     return eventually(f"Prometheus knows the pods of {revision}", look, within=10)

@@ -4,10 +4,12 @@ It serves a linear model: ``POST /predict`` with ``{"inputs": [number, …]}`` a
 What goes wrong is said by the pod template, in environment variables:
 
 ===========  ==========================================================================================
-EXPORTER     ``instrumentator``, ``starlette`` or ``none``: under whose names the requests are counted
+EXPORTER     ``instrumentator``, ``starlette`` or ``renamed``: under whose names the requests are counted; the last is
+             starlette-exporter with a prefix that nobody knows
 ANSWER       ``error``: 500 to every prediction; ``shape``: 200 with another key and a text for a number
 ERROR_BELOW  inputs below are answered with 500
 SHIFT        added to every prediction: a model that was trained anew on other data
+SHIFT_ABOVE  added only for inputs above
 WILD_ABOVE   inputs above get a prediction that cannot be true
 MODEL        path of a JSON file with ``slope``, read at the start; a built-in model if absent
 ===========  ==========================================================================================
@@ -34,6 +36,7 @@ EXPORTER = os.environ.get("EXPORTER", "instrumentator")
 ANSWER = os.environ.get("ANSWER", "right")
 ERROR_BELOW = float(os.environ.get("ERROR_BELOW", "-inf"))
 SHIFT = float(os.environ.get("SHIFT", "0"))
+SHIFT_ABOVE = float(os.environ.get("SHIFT_ABOVE", "-inf"))
 WILD_ABOVE = float(os.environ.get("WILD_ABOVE", "inf"))
 MODEL = os.environ.get("MODEL", "")
 IDENTITY = {"x-pod": os.environ.get("POD_NAME", ""), "x-revision": os.environ.get("REVISION", "")}
@@ -52,7 +55,7 @@ class Line:
 
     def predict(self, rows: list[list[float]]) -> list[float]:
         """Return one number for each row of one input."""
-        return [WILD if x > WILD_ABOVE else self._slope * x + SHIFT for (x,) in rows]
+        return [WILD if x > WILD_ABOVE else self._slope * x + SHIFT * (x > SHIFT_ABOVE) for (x,) in rows]
 
 
 def load_model() -> Line:
@@ -88,8 +91,8 @@ async def predict(request: Request) -> JSONResponse:
 
 if EXPORTER == "instrumentator":
     Instrumentator().instrument(app).expose(app)
-elif EXPORTER == "starlette":
-    app.add_middleware(PrometheusMiddleware)
+else:
+    app.add_middleware(PrometheusMiddleware, prefix="acme" if EXPORTER == "renamed" else "starlette")
     app.add_route("/metrics", handle_metrics)
 
 if __name__ == "__main__":
