@@ -91,6 +91,11 @@ def test_probes_are_not_counted(name: str) -> None:
         fewer = tuple(each for each in preset.probes.labels if each != label)
         weaker = replace(preset, probes=replace(preset.probes, labels=fewer))
         assert any(counted(each.bind(weaker), each) != before for each, before in mine), label
+    # Where labels arrive, with serinus-instrument, is no request of a user either.
+    pattern = preset.probes.pattern
+    weaker = replace(preset, probes=replace(preset.probes, pattern=pattern.replace("|serinus/outcomes", "")))
+    assert weaker.probes != preset.probes
+    assert any(counted(each.bind(weaker), each) != before for each, before in mine)
 
 
 def test_the_edges_of_a_preset_are_those_that_are_exported() -> None:

@@ -55,6 +55,8 @@ PATHS = {
     "/v2/health/live": True,
     "/metrics": True,
     "/readyz/": True,
+    "/serinus/outcomes": True,
+    "/outcomes": False,
     "/predict": False,
     "/": False,
     "": False,
