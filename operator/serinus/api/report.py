@@ -198,7 +198,7 @@ def write_report_status(
         previous: The status before.
         assessment: A new answer of the judge; also becomes a point of each series that has news.
         running: The judge's running numbers.
-        entries: New decisions; one that repeats the last (same step, action, reason) is a retry and not kept twice.
+        entries: New decisions; those that repeat the last ones (same step, action, reason) are a retry, not kept twice.
         outcome: The end; the first one that was written stands.
     """
     written = dict(previous)
@@ -221,22 +221,30 @@ def write_report_status(
 
 def _with_entries(previous: Iterable[Any], entries: Iterable[Entry]) -> list[Any]:
     decisions = list(previous)
-    for entry in entries:
-        new = {
-            "at": format_time(entry.at),
-            "step": entry.step,
-            "action": entry.action,
-            "reason": entry.reason,
-            "message": entry.message[:MAX_DECISION_MESSAGE_LENGTH],
-        }
-        if entry.verdict is not None:
-            new["verdict"] = entry.verdict.value
-        repeats = decisions and all(decisions[-1].get(key) == new[key] for key in ("step", "action", "reason"))
-        if not repeats:
-            decisions.append(new)
+    new = [_write_entry(entry) for entry in entries]
+    decisions += new[_repeated(decisions, new) :]
     while len(decisions) > contract.MAX_DECISIONS or _size(decisions) > MAX_DECISIONS_BYTES:
         del decisions[1]
     return decisions
+
+
+def _write_entry(entry: Entry) -> dict[str, Any]:
+    written = {
+        "at": format_time(entry.at),
+        "step": entry.step,
+        "action": entry.action,
+        "reason": entry.reason,
+        "message": entry.message[:MAX_DECISION_MESSAGE_LENGTH],
+    }
+    return written if entry.verdict is None else {**written, "verdict": entry.verdict.value}
+
+
+def _repeated(decisions: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]) -> int:
+    """Return how many of the new decisions stand at the end already: a run that was cut short is done again."""
+    told, telling = (
+        [tuple(each.get(key) for key in ("step", "action", "reason")) for each in some] for some in (decisions, new)
+    )
+    return next((count for count in range(len(telling), 0, -1) if told[-count:] == telling[:count]), 0)
 
 
 def _size(value: object) -> int:
