@@ -5,7 +5,7 @@ import pytest
 from serinus.errors import InvalidSpec
 from serinus.signals import queries
 from serinus.signals.scope import Scope, Side
-from serinus.signals.selectors import parse_selector
+from serinus.signals.selectors import Selector, equals, parse_selector
 
 SCOPE = Scope(namespace="risk", canary="fraud-bcdfghjklm", stable="fraud-zzxxwwvvtt", model="fraud")
 CANARY = "fraud-bcdfghjklm-[a-z0-9]{1,10}-[a-z0-9]{5}"
@@ -43,6 +43,7 @@ def test_raw_samples_reach_back_as_far_as_the_newest_value() -> None:
         ('max(t{a="b",$selector})', f'max(t{{a="b",namespace="risk",pod=~"{CANARY}"}})'),
         ("t{$selector} / u{$selector}", f"t{{{SELECTED}}} / u{{{SELECTED}}}"),
         ("max(business_kpi)", "max(business_kpi)"),
+        ('max(p{model="fraud-$revision"})', f'max(p{{model="fraud-{SCOPE.revision(Side.CANARY)}"}})'),
     ],
 )
 def test_a_users_query_gets_the_canarys_pods(text: str, asked: str) -> None:
@@ -60,6 +61,7 @@ REFUSED = [
     "t{a=~'b$'}",
     "$",
     "t{${selector}}",
+    "t{$revisions}",
 ]
 
 
@@ -75,6 +77,40 @@ def test_the_past_of_some_pods_on_a_grid() -> None:
     assert asked == (f'(last_over_time(a{{x="1",{some}}}[600s]) or last_over_time(b{{{some}}}[600s]))[1800s:30s]')
     query = queries.past_query("max(x{$selector})", SCOPE, Side.STABLE, MINUTE, timedelta(seconds=1))
     assert query == f'(max(x{{namespace="risk",pod=~"{STABLE}"}}))[60s:1s]'
+
+
+DATED = {
+    "max(p{$selector})": (f"p{{{SELECTED}}}",),
+    'min(p{why="{a}",x=~"}"}) / sum(rate(q{} [5m]))': ('p{why="{a}",x=~"}"}', "q{}"),
+    "p{} - p{}": ("p{}",),
+    'count({__name__=~"p.*"})': ('{__name__=~"p.*"}',),
+}
+
+
+@pytest.mark.parametrize(("query", "metrics"), DATED.items(), ids=DATED)
+def test_the_newest_samples_of_all_metrics_of_a_query(query: str, metrics: tuple[str, ...]) -> None:
+    queries.check_dated(query)
+    asked = queries.newest_samples(query, SCOPE, Side.CANARY, MINUTE)
+    assert asked == tuple(f"max(timestamp({m}) or max_over_time(timestamp({m})[60s:6s]))" for m in metrics)
+
+
+@pytest.mark.parametrize("query", ["business_kpi", "max(business_kpi)", 'label_replace(p, "a", "{}", "b", "")'])
+def test_a_query_that_names_no_metric_with_braces_has_no_age(query: str) -> None:
+    with pytest.raises(InvalidSpec, match=r"write my_metric\{\}"):
+        queries.check_dated(query)
+
+
+def test_each_metric_is_asked_by_itself() -> None:
+    other = parse_selector("a{y='2'}")
+    assert queries.by_metric([A, B, other]) == ((A, other), (B,))
+
+
+def test_series_that_say_whose_they_are_may_be_exported_by_all_pods() -> None:
+    labelled = Selector(metric="o", matchers=(equals("revision", "$revision"),))
+    (told,) = queries.of_pods([labelled], SCOPE, Side.STABLE)
+    (plain,) = queries.of_pods([B], SCOPE, Side.STABLE)
+    assert str(told) == f'o{{revision="zzxxwwvvtt",namespace="risk",pod=~"{CANARY}|{STABLE}"}}'
+    assert str(plain) == f'b{{namespace="risk",pod=~"{STABLE}"}}'
 
 
 WINDOWS = {

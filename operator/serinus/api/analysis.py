@@ -141,10 +141,13 @@ class SignalSpec(Wire):
             ),
         ),
         Rule(
-            cel="!has(self.kind) || self.kind != 'Comparison' || (has(self.query) && self.query.contains('$selector'))",
-            message="a Comparison needs query with $selector, which stands for the canary's pods and then for stable's",
+            cel="!has(self.kind) || self.kind != 'Comparison' || "
+            "(has(self.query) && (self.query.contains('$selector') || self.query.contains('$revision')))",
+            message="a Comparison needs query with $selector, which stands for the canary's pods and then for "
+            "stable's, or with $revision",
             holds=lambda signal: (
-                signal.kind != "Comparison" or (signal.query is not None and "$selector" in signal.query)
+                signal.kind != "Comparison"
+                or (signal.query is not None and any(each in signal.query for each in ("$selector", "$revision")))
             ),
         ),
         Rule(
@@ -256,7 +259,7 @@ class SignalSpec(Wire):
     )
     """Errors, Latency, ClientErrors: view from outside the server that counts them, such as istio."""
     query: Annotated[str, Field(min_length=1, max_length=MAX_QUERY_LENGTH)] | None = None
-    """Query, Comparison: PromQL that gives one number; $selector stands for the pods of one side."""
+    """Query, Comparison: PromQL for one number; $selector stands for the pods of one side, $revision for its name."""
     worse: Literal["Higher", "Lower"] | None = None
     """Comparison: which way of the value does harm; Higher if absent."""
     min: float | None = None

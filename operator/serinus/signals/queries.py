@@ -44,7 +44,7 @@ _WINDOW = re.compile(r"\[\s*([0-9][0-9a-z.]*)\s*(?::[^\]]*)?\]")
 _PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|[smhdwy])")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0, "y": 31536000.0}
 _SELECTED = re.compile(r"(?:[a-zA-Z_:][a-zA-Z0-9_:]*\s*)?\{[^{}]*\}")
-_PLACEHOLDER = re.compile(r"\$selector(?![A-Za-z0-9_])")
+_PLACEHOLDER = re.compile(r"\$(selector|revision)(?![A-Za-z0-9_])")
 
 
 def of_pods(selectors: Iterable[Selector], scope: Scope, side: Side | None = None) -> tuple[Selector, ...]:
@@ -149,14 +149,15 @@ def check_query(text: str) -> None:
     """Check a user's PromQL as far as it can be checked without Prometheus.
 
     Raises:
-        InvalidSpec: it is empty, or has a dollar sign that is not the placeholder ``$selector``.
+        InvalidSpec: it is empty, or has a dollar sign that is neither ``$selector`` nor ``$revision``.
     """
     if not text.strip():
         raise InvalidSpec("the query is empty: write PromQL that gives one number, such as max(my_metric{$selector})")
     if "$" in _PLACEHOLDER.sub("", text):
         raise InvalidSpec(
-            f"the query {text!r} has a $ that is not {_SELECTOR}: the only placeholder is {_SELECTOR}, which becomes "
-            'namespace="…",pod=~"…" of the canary (a regular expression in PromQL needs no $ at its end)'
+            f"the query {text!r} has a $ that is not {_SELECTOR}: the placeholders are {_SELECTOR}, which becomes "
+            'namespace="…",pod=~"…" of the canary, and $revision, its short name (a regular expression in PromQL needs '
+            "no $ at its end)"
         )
 
 
@@ -177,10 +178,10 @@ def _seconds(text: str) -> float:
 
 
 def side_query(text: str, scope: Scope, side: Side) -> str:
-    """Return a user's query with ``$selector`` replaced by the matchers of one side's pods."""
+    """Return a user's query for one side: ``$selector`` becomes its pods' matchers, ``$revision`` its short name."""
     check_query(text)
-    matchers = ",".join(map(str, scope.matchers(side)))
-    return _PLACEHOLDER.sub(lambda _: matchers, text)
+    values = {"selector": ",".join(map(str, scope.matchers(side))), "revision": scope.revision(side)}
+    return _PLACEHOLDER.sub(lambda found: values[found.group(1)], text)
 
 
 def newest_samples(text: str, scope: Scope, side: Side, max_age: timedelta) -> tuple[str, ...]:
