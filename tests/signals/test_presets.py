@@ -6,6 +6,7 @@ import pytest
 
 from serinus.errors import BrokenInvariant, InvalidSpec
 from serinus.signals.placeholders import filled, placeholders_of, tells_sides_apart
+from serinus.signals.preset import Preset
 from serinus.signals.presets import all_presets, family, parse_preset, preset, read_folder, runtimes, sources
 
 
@@ -170,3 +171,26 @@ def test_everything_has_a_source_and_says_what_it_cannot_give() -> None:
         assert all(sentence.endswith(".") for sentence in each.cannot), each.runtime
         for clause in (each.absent.errors, each.absent.client_errors, each.absent.latency):
             assert not clause.endswith("."), "it is put into a sentence"
+
+
+STATUSES = {"5": range(500, 600), "4": range(400, 500)}
+STATUS_LABELS = re.compile(r".*(code|status|class).*")
+
+
+@pytest.mark.parametrize("found", [pytest.param(each, id=each.runtime) for each in all_presets().values()])
+def test_a_pattern_of_statuses_takes_all_of_its_hundred_and_no_other(found: Preset) -> None:
+    pairs = {"5": found.errors, "4": found.client_errors}
+    for digit, pair in pairs.items():
+        patterns = [
+            each.value
+            for selector in (pair.bad if pair else ())
+            for each in selector.matchers
+            if STATUS_LABELS.fullmatch(each.label) and each.operator in ("=~", "=") and digit in each.value
+        ]
+        for pattern in patterns:
+            whole = all(re.fullmatch(pattern, str(status)) for status in STATUSES[digit])
+            assert whole or pattern in (f"{digit}xx", digit), pattern
+            others = [*range(100, 400), *STATUSES["4" if digit == "5" else "5"]]
+            assert not any(re.fullmatch(pattern, str(status)) for status in others), pattern
+            grouped = any(re.fullmatch(pattern, f"{other}xx") for other in "1234" if other != digit)
+            assert not grouped, pattern
