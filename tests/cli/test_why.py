@@ -3,7 +3,8 @@
 from typing import Any
 
 from cli.test_tree import drawn
-from cli.worlds import NOW, STABLE, report, signal
+from cli.worlds import CANARY, NOW, STABLE, model_deployment, progressing, report, signal
+from serinus.cli.tree import make_tree
 from serinus.cli.why import make_story
 
 DECISIONS: list[dict[str, Any]] = [
@@ -47,3 +48,33 @@ def test_the_artifact_that_was_tried_stands_in_its_story() -> None:
     tried["spec"]["model"] = {"uri": "s3://models/fraud", "digest": digest, "resolvedAt": "2026-11-22T11:50:00Z"}
     text = " ".join(drawn(make_story([tried], NOW)).split())
     assert f"model s3://models/fraud {digest} looked up 10m00s ago" in text
+
+
+def test_by_what_metrics_are_read() -> None:
+    metrics = {
+        "stable": {
+            "revision": STABLE,
+            "runtime": "knative-1.0",
+            "recognised": True,
+            "because": "its metric is exported",
+        },
+        "canary": {
+            "revision": CANARY,
+            "runtime": "knative-1.21",
+            "data": "instrument",
+            "recognised": True,
+            "contradicts": True,
+            "because": "it exports others",
+        },
+    }
+    text = drawn(make_story([report()], NOW, status={"metrics": metrics}))
+    assert f"stable {STABLE} is read as knative-1.0: its own" in text
+    assert f"canary {CANARY} is read as knative-1.21, data as instrument: it exports others" in text
+    tree = drawn(make_tree(model_deployment(progressing() | {"metrics": metrics}), [], [], NOW))
+    assert "weight 75 %, read as knative-1.0" in tree
+    assert "old, read as knative-1.21 and instrument" in tree
+    assert "it exports others" in tree
+    metrics["canary"].pop("contradicts")
+    assert "it exports others" not in drawn(
+        make_tree(model_deployment(progressing() | {"metrics": metrics}), [], [], NOW)
+    )

@@ -64,8 +64,10 @@ def get(name: str, namespace: str | None, *, watch: bool) -> None:
 def why(name: str, namespace: str | None, *, show_all: bool) -> None:
     """Tell what was decided about a rollout, when, and why."""
     cluster, namespace = _connect(namespace)
-    reports = _ask(lambda: fetch_reports(cluster, namespace, fetch(cluster, namespace, name)))
-    Console(highlight=False).print(make_story(reports, datetime.now(UTC), latest_only=not show_all))
+    found = _ask(lambda: fetch(cluster, namespace, name))
+    reports = _ask(lambda: fetch_reports(cluster, namespace, found))
+    status = found.get("status") or {}
+    Console(highlight=False).print(make_story(reports, datetime.now(UTC), latest_only=not show_all, status=status))
 
 
 def _add_order(verb: str, text: str) -> None:

@@ -14,6 +14,7 @@ from rich.tree import Tree
 from serinus import contract
 from serinus.cli.artifact import say_model
 from serinus.cli.evidence import make_evidence, say_verdict
+from serinus.cli.metrics import say_metrics
 from serinus.cli.steps import say_step
 from serinus.cli.words import first_sentence, say_age, say_count
 from serinus.rollout.assessment import Verdict
@@ -98,6 +99,9 @@ def _make_header(model_deployment: Wire, status: Wire, now: datetime) -> list[Re
     metrics = condition(status, contract.METRICS_AVAILABLE)
     if metrics.get("status") == "False":
         lines.append(Text.assemble((f"metrics: {metrics.get('reason')}: ", "magenta"), str(metrics.get("message", ""))))
+    canary = (status.get("metrics") or {}).get("canary") or {}
+    if canary.get("contradicts") or not canary.get("recognised", True):
+        lines += say_metrics(status)
     return lines
 
 
@@ -131,6 +135,7 @@ class _Rows:
     def _stable(self, stable: Wire) -> Tree:
         weight = stable.get("weight")
         said = f"weight {weight} %" if weight is not None else ""
+        said += self._read_as("stable")
         return self._node(stable["revision"], "stable", said, self._pod_tree(stable["revision"]))
 
     def _canary(self, canary: Wire) -> Tree:
@@ -138,6 +143,7 @@ class _Rows:
         asked, actual = canary.get("weight", 0), canary.get("actualWeight")
         said = f"weight {asked} %" + (f", {actual} % with these pods" if actual not in {None, asked} else "")
         said += f", attempt {canary.get('attempt', 1)}, {say_age(canary.get('since'), self._now)} old"
+        said += self._read_as("canary")
         plan = report.get("spec") or {}
         children: list[RenderableType] = [*say_step(canary, plan, self._now)]
         if canary.get("planOutdated"):
@@ -146,6 +152,10 @@ class _Rows:
         children += self._evidence(report)
         children += self._pod_tree(canary["revision"])
         return self._node(canary["revision"], "canary", said, children)
+
+    def _read_as(self, role: str) -> str:
+        found = (self._status.get("metrics") or {}).get(role)
+        return f", read as {found['runtime']}{' and ' + found['data'] if found.get('data') else ''}" if found else ""
 
     def _rejected(self, rejected: Wire) -> Tree:
         ago = say_age(rejected.get("at"), self._now)

@@ -13,14 +13,24 @@ from rich.text import Text
 
 from serinus.cli.artifact import say_model
 from serinus.cli.evidence import make_evidence, say_verdict
+from serinus.cli.metrics import say_metrics
 from serinus.cli.words import say_age
 
 Wire = Mapping[str, Any]
 OUTCOME_STYLES = {"Promoted": "bold green", "Rejected": "bold red", "Aborted": "bold yellow"}
 
 
-def make_story(reports: Sequence[Wire], now: datetime, *, latest_only: bool = True) -> RenderableType:
-    """Return the story of the newest attempt, or of all, newest first."""
+def make_story(
+    reports: Sequence[Wire], now: datetime, *, latest_only: bool = True, status: Wire | None = None
+) -> RenderableType:
+    """Return the story of the newest attempt, or of all, newest first.
+
+    Args:
+        reports: RolloutReports of one ModelDeployment, in any order.
+        now: Aware time that ages are counted to.
+        latest_only: Tell of the newest alone.
+        status: Of the ModelDeployment: says by what its metrics are read.
+    """
     newest_first = sorted(reports, key=_started, reverse=True)
     if not newest_first:
         return Text("No rollout has been attempted yet: the first revision serves as soon as it is ready.")
@@ -30,7 +40,7 @@ def make_story(reports: Sequence[Wire], now: datetime, *, latest_only: bool = Tr
         parts += [*_tell(report, now), Text()]
     if latest_only and len(newest_first) > 1:
         parts.append(Text(f"{len(newest_first) - 1} earlier attempts: add --all", style="bright_black"))
-    return Group(*parts)
+    return Group(*say_metrics(status or {}), *parts)
 
 
 def _started(report: Wire) -> tuple[str, str]:
