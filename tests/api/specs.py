@@ -450,7 +450,7 @@ GOOD = {
     "all of a day's durations": rollout(maxWait="1.5h", keepOld="0s", progressDeadline="1h30m0.5s"),
     "no pods": minimal(replicas=0),
     "smoke": steps(SMOKE, {"weight": 5}),
-    "only a contract": smoke(contract="Require"),
+    "only a contract": smoke(contract="Require") | {"runtime": "mlserver"},
     "anything as an expectation": asked(
         expect={
             "status": 200,
@@ -510,6 +510,11 @@ RESERVED = {
     "routeRef": (gateway(routeRef={"kind": "HTTPRoute", "name": "r", "rule": "predict"}), "spec.traffic.split"),
     "sessionAffinity": (minimal(traffic={"sessionAffinity": {"cookie": "x"}}), "spec.traffic.sessionAffinity"),
     "shadow": (steps(SHADOW | {"atLeast": "10m"}, {"weight": 5}), "spec.rollout.steps[0].shadow"),
+    "smoke on the node's network": (
+        smoke(contract="Report") | {"template": {"spec": {"hostNetwork": True, "containers": [dict(CONTAINER)]}}},
+        "spec.template.spec.hostNetwork",
+    ),
+    "contract of a protocol without metadata": (smoke(contract="Require"), "spec.rollout.steps[0].smoke.contract"),
     "match": (steps({"match": {"headers": [{"name": "x"}]}}, {"weight": 5}), "spec.rollout.steps[0].match"),
     "waiting at 100": (steps({"weight": 50}, {"weight": 100, "atLeast": "5m"}), "spec.rollout.steps[1].atLeast"),
     "a step after 100": (steps({"weight": 5}, {"weight": 100}, {"approval": {}}), "spec.rollout.steps[1]"),

@@ -7,6 +7,7 @@ from serinus.api.analysis import Analysis, SignalSpec
 from serinus.api.rollout import Rollout, StepSpec
 from serinus.api.spec import ModelDeploymentSpec
 from serinus.errors import NotSupportedYet
+from serinus.signals.presets import preset
 
 _SPEC = {
     "hooks": "remove it; watch the Events and conditions of this object instead",
@@ -67,6 +68,24 @@ def _steps(steps: tuple[StepSpec, ...]) -> Iterator[str]:
         yield f"{path} without a weight below 100 is not supported yet: begin with a smaller weight, such as 50"
 
 
+def _gates(spec: ModelDeploymentSpec) -> Iterator[str]:
+    """Refuse gates that could ask nobody, or compare nothing."""
+    steps = spec.rollout.steps if spec.rollout is not None else None
+    gates = {index: each.smoke for index, each in enumerate(steps or ()) if each.smoke is not None}
+    if gates and (spec.template.spec.model_extra or {}).get("hostNetwork"):
+        yield (
+            "spec.template.spec.hostNetwork with a smoke step is not supported yet, because the port may be another "
+            "pod's: remove one of them"
+        )
+    serving = preset(spec.runtime).serving
+    has_metadata = serving is not None and serving.protocol in {"v1", "v2"}
+    for index in [index for index, gate in gates.items() if gate.contract == "Require" and not has_metadata]:
+        yield (
+            f"spec.rollout.steps[{index}].smoke.contract Require with runtime {spec.runtime} is not supported yet, because "
+            "its protocol tells no inputs and outputs: remove contract, or check answers with jsonSchema"
+        )
+
+
 def _rollout(rollout: Rollout) -> Iterator[str]:
     yield from _set(rollout, "spec.rollout", _ROLLOUT)
     if rollout.capacity == "InPlace":
@@ -94,6 +113,7 @@ def check_supported(spec: ModelDeploymentSpec, annotations: Mapping[str, str]) -
         found += _set(spec.model, "spec.model", _CLAIM)
     if spec.rollout is not None:
         found += _rollout(spec.rollout)
+        found += _gates(spec)
     if spec.analysis is not None:
         found += _analysis(spec.analysis)
     if contract.ANNOTATION_PIN in annotations:
