@@ -39,7 +39,7 @@ Errors are what the server failed at: statuses 5xx, or what its counters call a 
 `ClientErrors`, and a client that went away counts as neither where the server tells it apart. Health checks are left
 out as far as the server names them. A histogram's *largest bucket* is the longest bound that a `Latency` signal can
 have; with "by default" the server's settings can change it. Where *versions* begin is taken from sources and release
-notes; the version that was looked at stands under *Tested* below.
+notes; what was looked at, and how, stands with each of them below.
 """
 
 
@@ -117,7 +117,8 @@ def _facts(preset: Preset) -> Iterator[str]:
         )
         yield f"- Serves on {port}, protocol `{serving.protocol}`; {ready}."
     if preset.metrics is not None:
-        yield f"- Metrics on port {preset.metrics.port}, `{preset.metrics.path}`."
+        same = preset.serving is not None and preset.serving.port == preset.metrics.port
+        yield f"- Metrics on {'the same port' if same else f'port {preset.metrics.port}'}, `{preset.metrics.path}`."
     if preset.probes is not None:
         labels = _codes(preset.probes.labels)
         yield f"- Left out as probes: paths that match `{preset.probes.pattern}`, by label {labels}."
@@ -126,7 +127,8 @@ def _facts(preset: Preset) -> Iterator[str]:
         if reason := getattr(preset.absent, why):
             yield f"- No `{kind}`: {reason}."
     note = f" ({preset.tested.note})" if preset.tested.note else ""
-    yield f"- Tested with {preset.tested.version}: {HOW[preset.tested.how]}{note}."
+    tested = "Looked at" if preset.tested.how == "documented" else "Tested with"
+    yield f"- {tested}: {preset.tested.version}; {HOW[preset.tested.how]}{note}."
     page = preset.source.removeprefix("docs/")
     yield f"- Source: <{page}>" if page == preset.source else f"- Source: [{page}]({page})"
 
