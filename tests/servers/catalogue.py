@@ -29,6 +29,14 @@ class Place:
     spare: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """What tells that the models are there."""
+
+    path: str
+    holds: str = ""
+
+
 Command = Callable[[Place], Sequence[str | Path]]
 
 
@@ -56,6 +64,8 @@ class Server:
     metrics_path: str = "/metrics"
     variables: Mapping[str, str] = field(default_factory=dict)
     """Environment variables; ``$METRICS`` and the like are filled in."""
+    ready: Ready | None = None
+    """Otherwise it is ready when its probe answers 200."""
     needs: str = ""
     """A program of the machine without which it cannot run."""
 
@@ -110,7 +120,8 @@ def started(server: Server, folder: Path) -> Iterator[Running]:
         **filled,
     }
     url = f"http://127.0.0.1:{port}"
-    with running(server.command(place), folder, variables, f"{url}{server.probe}"):
+    ready = server.ready or Ready(path=server.probe)
+    with running(server.command(place), folder, variables, f"{url}{ready.path}", ready.holds):
         target = metrics if server.own_metrics_port else port
         yield Running(url=url, metrics_target=f"{server.metrics_host}:{target}")
 
@@ -213,95 +224,7 @@ _KSERVE = {
     Sort.PROBE: _PROBED,
 }
 
-SERVERS = (
-    Server(
-        name="kserve-v1",
-        preset="kserve",
-        packages="kserve",
-        title="kserve 0.21.0",
-        command=kserve("kserve_app"),
-        body=_instances,
-        path="/v1/models/iris:predict",
-        neighbour="/v1/models/neighbour:predict",
-        unknown="/v1/models/nosuch:predict",
-        probe="/v1/models/iris",
-        own_metrics_port=False,
-        answers=_KSERVE,
-    ),
-    Server(
-        name="kserve-v2",
-        preset="kserve",
-        packages="kserve",
-        title="kserve 0.21.0",
-        command=kserve("kserve_app"),
-        body=_tensor,
-        path="/v2/models/iris/infer",
-        neighbour="/v2/models/neighbour/infer",
-        unknown="/v2/models/nosuch/infer",
-        probe="/v2/models/iris/ready",
-        own_metrics_port=False,
-        answers={**_KSERVE, Sort.MALFORMED: Answer(status=422), Sort.INVALID: Answer(status=422)},
-    ),
-    Server(
-        name="mlserver",
-        preset="mlserver",
-        packages="mlserver",
-        title="mlserver 1.7.1",
-        command=mlserver,
-        body=_tensor,
-        path="/v2/models/iris/infer",
-        neighbour="/v2/models/neighbour/infer",
-        unknown="/v2/models/nosuch/infer",
-        probe="/v2/models/iris/ready",
-        answers={
-            **_WEB,
-            # Without a model: its REST counters do not tell models apart.
-            Sort.MALFORMED: Answer(status=422, client_errors="bad", latency="fast"),
-            Sort.INVALID: Answer(status=422, client_errors="bad", latency="fast"),
-            Sort.UNKNOWN: Answer(status=404, client_errors="bad", latency="fast"),
-            Sort.NEIGHBOUR: Answer(status=500, client_errors="total", latency="fast"),
-        },
-    ),
-    Server(
-        name="bentoml",
-        preset="bentoml",
-        packages="bentoml",
-        title="bentoml 1.4.39",
-        command=bentoml("bentoml_app"),
-        body=_x,
-        path="/predict",
-        unknown="/nosuch",
-        probe="/readyz",
-        own_metrics_port=False,
-        variables={"BENTOML_HOME": "$HOME/bentoml", "BENTOML_DO_NOT_TRACK": "True"},
-        answers={
-            **_WEB,
-            Sort.MALFORMED: Answer(status=400, errors="total", client_errors="bad", latency="fast"),
-            Sort.INVALID: Answer(status=400, errors="total", client_errors="bad", latency="fast"),
-        },
-    ),
-    Server(
-        name="ray-serve",
-        preset="ray-serve",
-        packages="ray-serve",
-        title="ray 2.60.0",
-        command=_ray,
-        body=_x,
-        path="/iris",
-        neighbour="/neighbour",
-        unknown="/nosuch",
-        probe="/-/healthz",
-        metrics_host="127.0.0.2",
-        variables={"RAY_metrics_report_interval_ms": "1000", "RAY_USAGE_STATS_ENABLED": "0"},
-        answers={
-            **_WEB,
-            # Whatever the application raises is a 500 to Ray, a body that is no JSON too.
-            Sort.MALFORMED: _FAILED,
-            Sort.INVALID: _FAILED,
-            Sort.UNKNOWN: _NOT_COUNTED,
-            Sort.NEIGHBOUR: Answer(status=500),
-        },
-    ),
+SERVERS = (  # the small ones first: they are tried while the large ones are installed
     Server(
         name="fastapi-instrumentator",
         preset="fastapi-instrumentator",
@@ -374,6 +297,95 @@ SERVERS = (
             Sort.INVALID: Answer(status=503, errors="bad"),
             Sort.UNKNOWN: _NOT_COUNTED,
             Sort.PROBE: _PROBED,
+        },
+    ),
+    Server(
+        name="mlserver",
+        preset="mlserver",
+        packages="mlserver",
+        title="mlserver 1.7.1",
+        command=mlserver,
+        body=_tensor,
+        path="/v2/models/iris/infer",
+        neighbour="/v2/models/neighbour/infer",
+        unknown="/v2/models/nosuch/infer",
+        probe="/v2/models/iris/ready",
+        answers={
+            **_WEB,
+            # Without a model: its REST counters do not tell models apart.
+            Sort.MALFORMED: Answer(status=422, client_errors="bad", latency="fast"),
+            Sort.INVALID: Answer(status=422, client_errors="bad", latency="fast"),
+            Sort.UNKNOWN: Answer(status=404, client_errors="bad", latency="fast"),
+            Sort.NEIGHBOUR: Answer(status=500, client_errors="total", latency="fast"),
+        },
+    ),
+    Server(
+        name="bentoml",
+        preset="bentoml",
+        packages="bentoml",
+        title="bentoml 1.4.39",
+        command=bentoml("bentoml_app"),
+        body=_x,
+        path="/predict",
+        unknown="/nosuch",
+        probe="/readyz",
+        own_metrics_port=False,
+        variables={"BENTOML_HOME": "$HOME/bentoml", "BENTOML_DO_NOT_TRACK": "True"},
+        answers={
+            **_WEB,
+            Sort.MALFORMED: Answer(status=400, errors="total", client_errors="bad", latency="fast"),
+            Sort.INVALID: Answer(status=400, errors="total", client_errors="bad", latency="fast"),
+        },
+    ),
+    Server(
+        name="kserve-v1",
+        preset="kserve",
+        packages="kserve",
+        title="kserve 0.21.0",
+        command=kserve("kserve_app"),
+        body=_instances,
+        path="/v1/models/iris:predict",
+        neighbour="/v1/models/neighbour:predict",
+        unknown="/v1/models/nosuch:predict",
+        probe="/v1/models/iris",
+        own_metrics_port=False,
+        answers=_KSERVE,
+    ),
+    Server(
+        name="kserve-v2",
+        preset="kserve",
+        packages="kserve",
+        title="kserve 0.21.0",
+        command=kserve("kserve_app"),
+        body=_tensor,
+        path="/v2/models/iris/infer",
+        neighbour="/v2/models/neighbour/infer",
+        unknown="/v2/models/nosuch/infer",
+        probe="/v2/models/iris/ready",
+        own_metrics_port=False,
+        answers={**_KSERVE, Sort.MALFORMED: Answer(status=422), Sort.INVALID: Answer(status=422)},
+    ),
+    Server(
+        name="ray-serve",
+        preset="ray-serve",
+        packages="ray-serve",
+        title="ray 2.60.0",
+        command=_ray,
+        body=_x,
+        path="/iris",
+        neighbour="/neighbour",
+        unknown="/nosuch",
+        probe="/-/healthz",
+        ready=Ready(path="/-/routes", holds='"/iris"'),  # its probe answers before an application is there
+        metrics_host="127.0.0.2",
+        variables={"RAY_metrics_report_interval_ms": "1000", "RAY_USAGE_STATS_ENABLED": "0"},
+        answers={
+            **_WEB,
+            # Whatever the application raises is a 500 to Ray, a body that is no JSON too.
+            Sort.MALFORMED: _FAILED,
+            Sort.INVALID: _FAILED,
+            Sort.UNKNOWN: _NOT_COUNTED,
+            Sort.NEIGHBOUR: Answer(status=500),
         },
     ),
 )

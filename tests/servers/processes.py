@@ -26,8 +26,10 @@ def free_ports(number: int) -> list[int]:
 
 
 @contextmanager
-def running(argv: Sequence[str | Path], folder: Path, environment: Mapping[str, str], ready_url: str) -> Iterator[None]:
-    """Run a command until the block ends; the block begins when ``ready_url`` answers 200."""
+def running(
+    argv: Sequence[str | Path], folder: Path, environment: Mapping[str, str], ready_url: str, holds: str = ""
+) -> Iterator[None]:
+    """Run a command until the block ends; the block begins when ``ready_url`` answers 200 with a certain text."""
     log = folder / "log"
     with log.open("wb") as sink:
         process = subprocess.Popen(
@@ -40,7 +42,7 @@ def running(argv: Sequence[str | Path], folder: Path, environment: Mapping[str, 
             start_new_session=True,
         )
     try:
-        wait_until(lambda: answers(ready_url), START_SECONDS, lambda: _complaint(process, log))
+        wait_until(lambda: answers(ready_url, holds), START_SECONDS, lambda: _complaint(process, log))
         yield
     finally:
         _end(process)
@@ -60,10 +62,11 @@ def wait_until(condition: Callable[[], bool], seconds: float, complaint: Callabl
         time.sleep(0.1)
 
 
-def answers(url: str) -> bool:
-    """Return whether something answers 200 there."""
+def answers(url: str, holds: str) -> bool:
+    """Return whether something answers 200 there, and a certain text."""
     try:
-        return requests.get(url, timeout=2).status_code == 200
+        answer = requests.get(url, timeout=2)
+        return answer.status_code == 200 and holds in answer.text
     except requests.RequestException:
         return False
 
