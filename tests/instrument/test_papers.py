@@ -1,0 +1,52 @@
+"""What the papers and the example say is what the code does."""
+
+import json
+import re
+from pathlib import Path
+
+import yaml
+
+from serinus.signals.presets import preset
+from serinus_instrument import Limits, names
+from serinus_instrument.command import main
+from serinus_instrument.outcomes import MOST_OUTCOMES
+from serinus_instrument.revisions import MOST_REVISIONS
+from serinus_instrument.values import LONGEST_NAME
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "instrument.md").read_text()
+EXAMPLE = ROOT / "examples" / "instrument"
+
+
+def test_the_table_of_names_is_the_code():
+    rows = re.findall(r"^\| `(serinus_\w+)` \| (.+?) \| (.+?) \| (.*?) \|$", PAGE, re.MULTILINE)
+    told = [(name, tuple(re.findall(r"`(\w+)`", labels)), means, feeds) for name, labels, means, feeds in rows]
+    assert told == [(each.exported, each.labels, each.means, each.feeds) for each in names.METRICS]
+
+
+def test_the_numbers_on_the_page_are_those_of_the_code():
+    numbers = {Limits().features, Limits().categories, Limits().classes, Limits().outputs, LONGEST_NAME, MOST_REVISIONS}
+    for each in numbers:
+        assert re.search(rf"\b{each}\b", PAGE)
+    assert f"{MOST_OUTCOMES:,}" in PAGE
+
+
+def test_each_kind_of_signal_that_the_table_names_is_in_the_preset():
+    known = preset("instrument")
+    read = {
+        "Implausible": known.implausible, "Accuracy": known.accuracy,
+        "PredictionDrift": known.predictions, "FeatureDrift": known.features,
+    }  # fmt: skip
+    assert {each.feeds for each in names.METRICS} - {""} == {kind for kind, found in read.items() if found}
+
+
+def test_the_examples_profile_comes_from_its_training_data(tmp_path):
+    target = tmp_path / "profile.json"
+    assert main(["profile", str(EXAMPLE / "train.csv"), "--prediction", "score", "-o", str(target)]) == 0
+    assert target.read_text() == (EXAMPLE / "serinus-profile.json").read_text()
+
+
+def test_the_examples_config_map_holds_that_profile():
+    config_map, _ = yaml.safe_load_all((EXAMPLE / "model-deployment.yaml").read_text())
+    held = json.loads(config_map["data"]["profile.json"])
+    assert held == json.loads((EXAMPLE / "serinus-profile.json").read_text())
