@@ -81,8 +81,8 @@ def _gates(spec: ModelDeploymentSpec) -> Iterator[str]:
     has_metadata = serving is not None and serving.protocol in {"v1", "v2"}
     for index in [index for index, gate in gates.items() if gate.contract == "Require" and not has_metadata]:
         yield (
-            f"spec.rollout.steps[{index}].smoke.contract Require with runtime {spec.runtime} is not supported yet, because "
-            "its protocol tells no inputs and outputs: remove contract, or check answers with jsonSchema"
+            f"spec.rollout.steps[{index}].smoke.contract Require with runtime {spec.runtime} is not supported yet, "
+            "because its protocol tells no inputs and outputs: remove contract, or check answers with jsonSchema"
         )
 
 

@@ -8,7 +8,8 @@ from serinus.gates.answers import Answer
 from serinus.rollout.smoke import GateRequest
 
 _MODEL_PROTOCOLS = frozenset({"v1", "v2", "openai", "ray", "bentoml", "torchserve"})
-_FIXED = {"ray": "/-/healthz", "bentoml": "/readyz", "torchserve": "/ping"}
+# Ray answers /-/healthz as soon as its proxy runs, and lists a route when the application behind it is there.
+_FIXED = {"ray": "/-/routes", "bentoml": "/readyz", "torchserve": "/ping"}
 
 
 def readiness_request(protocol: str, quoted: str, probe_path: str | None) -> GateRequest | None:
@@ -39,6 +40,8 @@ def why_not_ready(protocol: str, model: str, answer: Answer) -> str:
         return _v1(body)
     if protocol == "openai":
         return _openai(body, model)
+    if protocol == "ray" and not body:
+        return "says that no application is deployed"
     if protocol == "torchserve" and body.get("status") not in {None, "Healthy"}:
         return f"says {body['status']!r}"
     return ""
