@@ -191,7 +191,13 @@ def test_credentials_that_are_missing_stall_and_a_person_only_has_to_create_them
     world.cluster.store.content[URI] = OLD
     world.apply(spec(secretRef={"name": "store"}))
     world.run_until(lambda w: w.condition("Stalled").get("status") == "True")
-    assert 'secret "store" not found' in world.condition("Stalled")["message"]
+    message = world.condition("Stalled")["message"]
+    assert 'secret "store" not found' in message
+    job = world.cluster.list(JOB, NAMESPACE)[0]["metadata"]["uid"]
+    world.run(300)
+    assert world.cluster.list(JOB, NAMESPACE)[0]["metadata"]["uid"] != job, "before its deadline it was begun anew"
+    assert world.condition("Stalled")["message"] == message
+    assert world.told.reasons().count(contract.REASON_MODEL_UNRESOLVED) == 1
     world.cluster.store.secrets.add("store")
     took = world.run_until(lambda w: w.condition("Ready")["status"] == "True")
     assert took < 15
@@ -338,6 +344,17 @@ def test_a_store_that_is_down_takes_nothing_back_from_a_tracked_model(with_canar
     world.run(125)
     assert "message" not in world.status()["model"]
     assert "Unreachable" not in world.condition("Ready")["message"]
+
+
+def test_a_lookup_that_gave_its_answer_and_did_not_end_is_no_failure() -> None:
+    world = serving(track=True)
+    job = world.cluster.list(JOB, NAMESPACE)[0]
+    pod = world.cluster.list(POD, NAMESPACE, {contract.LABEL_LOOKUP: job["metadata"]["name"]})[0]
+    world.cluster.remove(POD, NAMESPACE, pod["metadata"]["name"])
+    world.cluster.put({**job, "status": {"conditions": [{"type": "Failed", "status": "True", "reason": "Deadline"}]}})
+    world.run(60)
+    assert contract.REASON_MODEL_UNRESOLVED not in world.told.reasons()
+    assert len(world.cluster.store.lookups) == 3
 
 
 def test_a_tracked_model_writes_once_an_interval_and_nothing_more() -> None:

@@ -37,6 +37,8 @@ class FakeStore:
         """Bring every Job one stage further: a pod, then its end."""
         for job in self.cluster.list(JOB, ""):
             pods = self.cluster.list(POD, job["metadata"]["namespace"], {LABEL_OF_PODS: job["metadata"]["uid"]})
+            if (job.get("status") or {}).get("conditions"):
+                continue  # it has ended
             if not pods:
                 self._make_pod(job)
             elif "terminated" not in pods[0]["status"]["containerStatuses"][0]["state"]:

@@ -29,6 +29,7 @@ from serinus.rollout.lookup import (
     read_lookup,
     tries_of,
 )
+from serinus.rollout.pods import parse_time
 from serinus.rollout.resources import make_job_metadata
 from serinus.rollout.revision import revision_name
 
@@ -154,8 +155,9 @@ class Lookups:
         uid = job["metadata"]["uid"]
         pods = self.cluster.list(POD, self.children.namespace, {LABEL_OF_PODS: uid})
         lookup = read_lookup(job, pods, self.now)
-        is_old = isinstance(lookup, Resolved) and newer_than is not None and lookup.at <= newer_than
-        if is_old or isinstance(lookup, Gone):
+        # A Job from before the newest answer is the one that gave it, or an earlier one.
+        is_old = newer_than is not None and parse_time(job["metadata"]["creationTimestamp"]) <= newer_than
+        if isinstance(lookup, Gone) or (is_old and not isinstance(lookup, Looking)):
             self._start_again(artifact, name, uid)
             return Looking()
         if isinstance(lookup, Unresolved):

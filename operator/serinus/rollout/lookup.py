@@ -16,6 +16,8 @@ from serinus.rollout.pods import parse_pod, parse_time
 POLL = timedelta(seconds=1)
 """Jobs are not watched: one that is under way is looked at this often."""
 LONGEST = timedelta(minutes=5)
+PATIENCE = LONGEST - timedelta(seconds=30)
+"""A lookup whose pod cannot start is begun anew after this."""
 KEPT = timedelta(minutes=10)
 """How long a lookup that ended stays, to be looked into."""
 NO_POD_GRACE = timedelta(seconds=30)
@@ -25,6 +27,8 @@ LONGEST_DELAY = timedelta(minutes=2)
 LABEL_OF_PODS = "batch.kubernetes.io/controller-uid"
 # What pods of the same template need to reach their stores and registries the same way.
 _SHARED = ("serviceAccountName", "imagePullSecrets", "tolerations", "dnsPolicy", "dnsConfig", "hostAliases")
+# A proxy beside the lookup would run on when it has ended, and the Job with it.
+_NO_SIDECARS = {"sidecar.istio.io/inject": "false", "linkerd.io/inject": "disabled"}
 _MOST_MESSAGE = 1000
 
 
@@ -39,7 +43,7 @@ class Unresolved:
 
     message: str
     retry_at: datetime | None = None
-    """When another Job is worth starting; None: this one may still get on."""
+    """When another Job is worth starting; None: there is one, or another would fail the same way."""
     reason: str = contract.REASON_MODEL_UNRESOLVED
 
 
@@ -87,7 +91,10 @@ def make_lookup_job(
             "ttlSecondsAfterFinished": int(KEPT.total_seconds()),
             "template": {
                 # None of our own labels: the Services select by those.
-                "metadata": {"labels": {contract.LABEL_LOOKUP: metadata["name"]}},
+                "metadata": {
+                    "labels": {contract.LABEL_LOOKUP: metadata["name"], **_NO_SIDECARS},
+                    "annotations": _NO_SIDECARS,
+                },
                 "spec": {
                     **{key: pod[key] for key in _SHARED if key in pod},
                     "restartPolicy": "Never",
@@ -118,7 +125,10 @@ def read_lookup(job: Mapping[str, Any], pods: Iterable[Mapping[str, Any]], now: 
             return _read_end(job, ended, now)
         seen = parse_pod(newest, now)
         if seen is not None and seen.fact is not None:
-            return Unresolved(message=f"the lookup of the model cannot start: {seen.fact.message}")
+            # Its name would be another one for each try, and so would the sentence.
+            why = seen.fact.message.replace(f" in pod {seen.name}", "").replace(f" pod {seen.name}", " its pod")
+            # Before the Job's deadline takes the pod and with it the cause away.
+            return Unresolved(message=f"the lookup of the model cannot start: {why}", retry_at=started + PATIENCE)
     if failed := _condition(job, "Failed"):
         why = failed.get("message") or failed.get("reason") or "no reason given"
         at = parse_time(failed["lastTransitionTime"]) if failed.get("lastTransitionTime") else now
