@@ -23,7 +23,8 @@ from serinus.prometheus.reader import Reader
 from serinus.rollout.types import RolloutPlan, Signal, SignalAction, SignalKind
 from serinus.signals import queries
 from serinus.signals.detection import looked_for
-from serinus.signals.presets import Distribution, Histogram, preset
+from serinus.signals.placeholders import ALL, MODEL, filled
+from serinus.signals.presets import Distribution, Histogram, all_presets, preset
 from serinus.signals.scope import BySide, Side, alike
 from serinus.signals.selectors import parse_selector
 from serinus.signals.views import View
@@ -252,6 +253,14 @@ def test_a_selector_with_every_kind_of_character_is_understood(both: tuple[Prome
     selector = parse_selector(f'up{{x="{escaped}"}}')
     assert selector.matchers[0].value == value
     assert both[0].instant(queries.newest(queries.of_pods((selector,), SCOPE)), datetime.now(UTC)).samples == ()
+
+
+def test_every_selector_of_every_preset_is_understood(both: tuple[Prometheus, InProcess]) -> None:
+    names = dict.fromkeys(ALL, 'a"b\\c.d+$service')
+    for known in all_presets().values():
+        for selector in known.bound_to(names[MODEL]).selectors():
+            query = queries.newest([filled(selector, names)])
+            assert both[0].instant(query, traffic.moment(0)).samples == ()
 
 
 def test_a_wrong_query_is_bad_and_a_stopped_server_unavailable(
