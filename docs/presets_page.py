@@ -6,7 +6,7 @@ from serinus.signals.preset import Counters, Distribution, Histogram, Preset
 from serinus.signals.presets import all_presets
 
 HOW = {
-    "real": "a test starts the real server, sends a known mix of requests and compares the counts",
+    "real": "a test runs it, sends a known mix of requests and compares the counts",
     "recorded": "a recorded exposition of the real server is counted by a test",
     "documented": "an exposition written after the source or the documentation is counted by a test; "
     "the server itself was not run",
