@@ -32,9 +32,7 @@ _CREDENTIALS = {
     "client's AZURE_STORAGE_CLIENT_ID, …_SECRET and …_TENANT_ID), or AZURE_SKIP_SIGNATURE=true for a public container.",
 }
 # Where the clouds' metadata services are: asked only when no other credentials were found.
-_METADATA = re.compile(
-    r"169\.254\.169\.254|169\.254\.170\.2|metadata(\.google\.internal)?/computeMetadata|fd00:ec2::254"
-)
+_METADATA = re.compile(r"169\.254\.\d|/latest/(api/token|meta-data)|computeMetadata|/metadata/identity|fd00:ec2::254")
 _STATUS = re.compile(r"\bstatus(?: code)?:? \"?(\d{3})\b|\b(\d{3}) (?:Bad Request|Unauthorized|Forbidden|Not Found)")
 _CODE = re.compile(r"<Code>([^<]*)</Code>")
 _MESSAGE = re.compile(r"<Message>([^<]*)</Message>")
