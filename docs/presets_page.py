@@ -45,59 +45,63 @@ notes; what was looked at, and how, stands with each of them below.
 
 def page() -> str:
     """Return the whole page below its heading."""
-    known = all_presets()
-    kinds = {kind: [each for each in known.values() if each.kind == kind] for kind in ("server", "outside", "data")}
-    return (
-        INTRO
-        + "\n## Servers\n\n"
-        + _table(
-            ("`spec.runtime`", "versions", "Errors", "ClientErrors", "Latency, largest bucket", "tested"),
-            (
-                (
-                    _names(each),
-                    each.versions,
-                    _way(each.errors),
-                    _way(each.client_errors),
-                    _largest(each.latency),
-                    SHORT[each.tested.how],
-                )
-                for each in kinds["server"]
-            ),
+    known = tuple(all_presets().values())
+    chapters = "".join(f"\n## {each.runtime}\n\n{_details(each)}" for each in known)
+    return INTRO + _servers(known) + _outside(known) + _data(known) + chapters
+
+
+def _servers(known: Iterable[Preset]) -> str:
+    head = ("`spec.runtime`", "versions", "Errors", "ClientErrors", "Latency, largest bucket", "tested")
+    rows = (
+        (
+            _names(each),
+            each.versions,
+            _way(each.errors),
+            _way(each.client_errors),
+            _largest(each.latency),
+            SHORT[each.tested.how],
         )
-        + "\n## Traffic seen from outside\n\n"
-        "`source` of a signal of kind `Errors`, `ClientErrors` or `Latency` names one of these.\n\n"
-        + _table(
-            ("`source`", "versions", "tells the sides apart", "Latency, largest bucket", "tested"),
-            (
-                (
-                    f"[`{each.runtime}`](#{each.runtime})",
-                    each.versions,
-                    SEPARATES[each.separates or "nothing"],
-                    _largest(each.latency),
-                    SHORT[each.tested.how],
-                )
-                for each in kinds["outside"]
-            ),
-        )
-        + "\n## Signals from data\n\n"
-        "These read what a server exports about its predictions, else what "
-        "`serinus-instrument` around the model exports.\n\n"
-        + _table(
-            ("from", "PredictionDrift", "FeatureDrift", "Implausible", "Accuracy"),
-            (
-                (
-                    f"[`{each.runtime}`](#{_anchor(each.runtime)})",
-                    _spread(each.predictions),
-                    _spread(each.features),
-                    _way(each.implausible),
-                    _way(each.accuracy),
-                )
-                for each in known.values()
-                if each.predictions or each.features or each.implausible or each.accuracy
-            ),
-        )
-        + "".join(f"\n## {each.runtime}\n\n{_details(each)}" for each in known.values())
+        for each in known
+        if each.kind == "server"
     )
+    return "\n## Servers\n\n" + _table(head, rows)
+
+
+def _outside(known: Iterable[Preset]) -> str:
+    words = "`source` of a signal of kind `Errors`, `ClientErrors` or `Latency` names one of these.\n\n"
+    head = ("`source`", "versions", "tells the sides apart", "Latency, largest bucket", "tested")
+    rows = (
+        (
+            _names(each),
+            each.versions,
+            SEPARATES[each.separates or "nothing"],
+            _largest(each.latency),
+            SHORT[each.tested.how],
+        )
+        for each in known
+        if each.kind == "outside"
+    )
+    return "\n## Traffic seen from outside\n\n" + words + _table(head, rows)
+
+
+def _data(known: Iterable[Preset]) -> str:
+    words = (
+        "These read what a server exports about its predictions, else what `serinus-instrument` around the model "
+        "exports.\n\n"
+    )
+    head = ("from", "PredictionDrift", "FeatureDrift", "Implausible", "Accuracy")
+    rows = (
+        (
+            _names(each),
+            _spread(each.predictions),
+            _spread(each.features),
+            _way(each.implausible),
+            _way(each.accuracy),
+        )
+        for each in known
+        if each.predictions or each.features or each.implausible or each.accuracy
+    )
+    return "\n## Signals from data\n\n" + words + _table(head, rows)
 
 
 def _details(preset: Preset) -> str:
