@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from serinus_instrument.profile import FILE_NAME
+from serinus_instrument.profile import FILE_NAME, BadProfile, Bins, Profile, load_profile
 from serinus_instrument.settings import Limits
 from serinus_instrument.table import BadTable, Column, read_columns
 from serinus_instrument.training import (
@@ -54,6 +54,7 @@ def make_profile(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]
     Raises:
         BadTable: the data cannot be read, or have no such column.
     """
+    like = _older(options.like)
     prediction: Mapping[str, Any] | None = None
     features: dict[str, Mapping[str, Any]] = {}
     notes: list[str] = []
@@ -65,8 +66,13 @@ def make_profile(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]
         if column.unusable:
             notes.append(f"left out {column.name}: values of type {column.unusable} are neither numbers nor categories")
             continue
+        bins = like.prediction if column.name == options.prediction else like.features.get(column.name)
         histogram = histogram_of(
-            column, options.bins, options.categories, as_categories=_as_categories(column, options)
+            column,
+            options.bins,
+            options.categories,
+            as_categories=_as_categories(column, options, bins),
+            like=bins,
         )
         if histogram is None:
             notes.append(f"left out {column.name}: it has no value")
@@ -87,7 +93,18 @@ def make_profile(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]
     return profile, notes
 
 
-def _as_categories(column: Column, options: argparse.Namespace) -> bool:
+def _older(path: str | None) -> Profile:
+    if path is None:
+        return Profile()
+    try:
+        return load_profile(path)
+    except BadProfile as error:
+        raise BadTable(f"{path}: {error}") from error
+
+
+def _as_categories(column: Column, options: argparse.Namespace, like: Bins | None) -> bool:
+    if like is not None:
+        return bool(like.categories)
     if column.name in options.numeric:
         return False
     if column.name in options.categorical:
@@ -139,6 +156,7 @@ def _parser() -> argparse.ArgumentParser:
     profile.add_argument("--exclude", metavar="COLUMN", action="append", default=[], help="leave a column out")
     profile.add_argument("--categorical", metavar="COLUMN", action="append", default=[], help="its numbers are codes")
     profile.add_argument("--numeric", metavar="COLUMN", action="append", default=[], help="its integers are no classes")
+    profile.add_argument("--like", metavar="PROFILE", help="take edges and categories from an older profile")
     profile.add_argument("--config-map", metavar="NAME", help="write a Kubernetes ConfigMap that holds the profile")
     return parser
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from serinus_instrument.names import OTHER
+from serinus_instrument.profile import Bins
 from serinus_instrument.table import Column
 from serinus_instrument.values import category_of
 
@@ -25,7 +26,9 @@ _DIGITS = 6
 Numbers = NDArray[np.float64]
 
 
-def histogram_of(column: Column, bins: int, categories: int, *, as_categories: bool) -> Mapping[str, Any] | None:
+def histogram_of(
+    column: Column, bins: int, categories: int, *, as_categories: bool, like: Bins | None = None
+) -> Mapping[str, Any] | None:
     """Return a column's histogram as a profile has it, None if it holds no value.
 
     Args:
@@ -33,15 +36,17 @@ def histogram_of(column: Column, bins: int, categories: int, *, as_categories: b
         bins: buckets of about equal mass, 2 to 19; there is one more, for what lies above the maximum.
         categories: the most that are told apart, 1 to 199; the rarest beyond count as ``__other__``.
         as_categories: numbers stand for categories.
+        like: the bins of an older profile, which are taken instead.
     """
     if column.numbers is None or as_categories:
         counts = column.categories if column.numbers is None else _distinct(column.numbers)
-        return {"categories": _most_frequent(counts or {}, categories)} if counts else None
+        kept = None if like is None or OTHER not in like.categories else frozenset(like.categories)
+        return {"categories": _most_frequent(counts or {}, categories, kept)} if counts else None
     values = column.numbers[~np.isnan(column.numbers)]
     finite = values[np.isfinite(values)]
     if not len(finite):
         return None
-    edges = edges_of(finite, bins)
+    edges = list(like.edges) if like is not None and like.edges else edges_of(finite, bins)
     counted = np.bincount(np.searchsorted(edges, values), minlength=len(edges) + 1)
     return {"edges": edges, "counts": counted.tolist()}
 
@@ -98,9 +103,11 @@ def _distinct(numbers: Numbers) -> Mapping[str, int]:
     return {str(category_of(value)): int(n) for value, n in zip(values, counts, strict=True)}
 
 
-def _most_frequent(counts: Mapping[str, int], most: int) -> Mapping[str, int]:
+def _most_frequent(counts: Mapping[str, int], most: int, kept: frozenset[str] | None) -> Mapping[str, int]:
+    """Return the most frequent ones, or those that are kept, and the sum of all others."""
     ordered = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
-    kept, others = dict(ordered[:most]), ordered[most:]
-    if others:
-        kept[OTHER] = kept.get(OTHER, 0) + sum(n for _, n in others)
-    return kept
+    named = {name: n for name, n in (ordered[:most] if kept is None else ordered) if kept is None or name in kept}
+    others = sum(n for name, n in ordered if name not in named)
+    if others or kept is not None:
+        named[OTHER] = named.get(OTHER, 0) + others
+    return named

@@ -36,7 +36,8 @@ def instrument(
     """Return the model with its predictions counted; use it in the place of the model.
 
     Everything else about it is as before: attributes are read from it and set on it, and what it returns or raises
-    comes through untouched. The names of its inputs and classes are taken from it if it knows them, as scikit-learn's
+    comes through untouched. What needs the very object, such as ``len``, ``isinstance`` or ``pickle``, takes
+    ``model.__wrapped__``. The names of its inputs and classes are taken from it if it knows them, as scikit-learn's
     do (``feature_names_in_``, ``classes_``).
 
     Args:

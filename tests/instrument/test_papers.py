@@ -1,7 +1,10 @@
 """What the papers and the example say is what the code does."""
 
+import ast
 import json
 import re
+import sys
+import tomllib
 from pathlib import Path
 
 import yaml
@@ -15,6 +18,7 @@ from serinus_instrument.values import LONGEST_NAME
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "instrument.md").read_text()
+SOURCE = ROOT / "instrument" / "serinus_instrument"
 EXAMPLE = ROOT / "examples" / "instrument"
 
 
@@ -38,6 +42,32 @@ def test_each_kind_of_signal_that_the_table_names_is_in_the_preset():
         "PredictionDrift": known.predictions, "FeatureDrift": known.features,
     }  # fmt: skip
     assert {each.feeds for each in names.METRICS} - {""} == {kind for kind, found in read.items() if found}
+
+
+def test_it_imports_numpy_and_prometheus_client_alone():
+    found: dict[str, set[str]] = {}
+    for path in SOURCE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names_ = (
+                [each.name for each in node.names]
+                if isinstance(node, ast.Import)
+                else [node.module or ""]
+                if isinstance(node, ast.ImportFrom)
+                else []
+            )
+            for each in names_:
+                found.setdefault(each.split(".")[0], set()).add(path.name)
+    others = {name: where for name, where in found.items() if name not in sys.stdlib_module_names}
+    own = others.pop("serinus_instrument")
+    assert own
+    assert others.keys() >= {"numpy", "prometheus_client"}
+    # An adapter may import the framework that it is for.
+    assert {name: where for name, where in others.items() if name not in ("numpy", "prometheus_client")} == {
+        "mlserver": {"mlserver.py"},
+        "kserve": {"kserve.py"},
+    }
+    project = tomllib.loads((ROOT / "instrument" / "pyproject.toml").read_text())["project"]
+    assert sorted(re.split("[<>=]", each)[0] for each in project["dependencies"]) == ["numpy", "prometheus-client"]
 
 
 def test_the_examples_profile_comes_from_its_training_data(tmp_path):

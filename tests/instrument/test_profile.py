@@ -98,6 +98,24 @@ class TestMaking:
         assert sorted(features["country"]["categories"]) == ["__other__", "de", "fr"]
         assert len(features["visits"]["categories"]) == 3
 
+    def test_a_model_that_is_trained_again_is_counted_in_the_older_edges(self, training):
+        older = json.loads(profiled(training, "--categories", "2"))
+        (training.parent / "older.json").write_text(json.dumps(older))
+        later = TRAINING.assign(age=TRAINING["age"] + 5, score=TRAINING["score"] / 2, country="pl", fresh=1.5)
+        later.drop(columns="when").to_csv(training.parent / "later.csv", index=False)
+        target = training.parent / "newer.json"
+        options = ["--like", str(training.parent / "older.json"), "--prediction", "score", "-o", str(target)]
+        assert main(["profile", str(training.parent / "later.csv"), *options]) == 0
+        newer = json.loads(target.read_text())
+        assert newer["prediction"]["edges"] == older["prediction"]["edges"]
+        assert newer["prediction"]["counts"] != older["prediction"]["counts"]
+        assert newer["features"]["age"]["edges"] == older["features"]["age"]["edges"]
+        assert sum(newer["features"]["age"]["counts"]) == ROWS
+        assert newer["features"]["country"]["categories"] == {"__other__": ROWS}
+        assert newer["features"]["fresh"]["edges"] == [1.5]
+        (training.parent / "older.json").write_text("{}")
+        assert main(["profile", str(training.parent / "later.csv"), *options]) == 1
+
     def test_a_config_map(self, training):
         body = yaml.safe_load(profiled(training, "--config-map", "training-profile"))
         assert (body["kind"], body["metadata"]["name"]) == ("ConfigMap", "training-profile")
