@@ -27,7 +27,7 @@ def free_ports(number: int) -> list[int]:
 
 @contextmanager
 def running(
-    argv: Sequence[str | Path], folder: Path, environment: Mapping[str, str], ready_url: str, holds: str = ""
+    argv: Sequence[object], folder: Path, environment: Mapping[str, str], ready_url: str, holds: str = ""
 ) -> Iterator[None]:
     """Run a command until the block ends; the block begins when ``ready_url`` answers 200 with a certain text."""
     log = folder / "log"

@@ -32,7 +32,7 @@ SENT = ((GOOD, 3, True), (GOOD, 5, False), (IMPLAUSIBLE, 2, False), (IMPLAUSIBLE
 PREDICTIONS = (0, 5, 0, 2)
 """In the profile's buckets."""
 OUTCOMES = [{"predicted": 1, "truth": truth, "revision": REVISION} for truth in (1, 1, 1, 0)]
-COUNTED = (5 + 2, 2), (4, 1)
+PREDICTED, JUDGED, NOTHING = (5 + 2, 2), (4, 1), (0, 0)
 LATE_SECONDS = 15
 INSTRUMENT = preset("instrument").bound_to(SCOPE.model)
 
@@ -91,7 +91,7 @@ def seen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         if takes_outcomes:
             answer = requests.post(f"{running.url}/serinus/outcomes", json=OUTCOMES, timeout=30)
             assert answer.status_code == 200, answer.text
-        end = when_counted(scrapes, start)
+        end = when_counted(scrapes, start, takes_outcomes)
         yield Seen(
             server=server,
             takes_outcomes=takes_outcomes,
@@ -125,22 +125,24 @@ def rates(reader: Reader, counters: Counters | None) -> tuple[int, int]:
     return found.by_pod.get(POD, (0, 0))
 
 
-def when_counted(scrapes: Scraped, start: datetime) -> datetime:
-    """Return the scrape after the one that shows all predictions, or after the last that was waited for."""
+def when_counted(scrapes: Scraped, start: datetime, takes_outcomes: bool) -> datetime:
+    """Return the scrape after the one that shows everything, or after the last that was waited for."""
+    wanted = (PREDICTED, JUDGED if takes_outcomes else NOTHING)
     newest = start
 
     def done() -> bool:
         nonlocal newest
         newest = scrapes.scrape_after(newest)
         late = (newest - start).total_seconds() > LATE_SECONDS
-        return late or rates(reader(scrapes, start, newest), INSTRUMENT.implausible) == COUNTED[0]
+        now = reader(scrapes, start, newest)
+        return late or (rates(now, INSTRUMENT.implausible), rates(now, INSTRUMENT.accuracy)) == wanted
 
     wait_until(done, 3 * LATE_SECONDS, lambda: "no scrapes")
     return scrapes.scrape_after(newest)
 
 
 def test_predictions_are_counted_and_those_of_gates_are_not(seen: Seen) -> None:
-    assert rates(seen.reader, INSTRUMENT.implausible) == COUNTED[0]
+    assert rates(seen.reader, INSTRUMENT.implausible) == PREDICTED
 
 
 def test_predictions_spread_over_the_buckets_of_the_profile(seen: Seen) -> None:
@@ -152,7 +154,7 @@ def test_predictions_spread_over_the_buckets_of_the_profile(seen: Seen) -> None:
 
 
 def test_outcomes_are_counted_for_the_revision_that_predicted(seen: Seen) -> None:
-    assert rates(seen.reader, INSTRUMENT.accuracy) == (COUNTED[1] if seen.takes_outcomes else (0, 0))
+    assert rates(seen.reader, INSTRUMENT.accuracy) == (JUDGED if seen.takes_outcomes else NOTHING)
 
 
 def test_answers_name_the_revision(seen: Seen) -> None:
