@@ -248,3 +248,26 @@ def test_each_request_gets_its_timeout() -> None:
     )
     assert Gate(job=job, send=ask).run().passed
     assert set(seen) == {2.5}
+
+
+def test_long_answers_are_looked_into_as_they_come() -> None:
+    long = '["' + "x" * 600_000 + '"]'
+    looks = replace(INFER, expect=Expect(json_path=(JsonCheck(path="$[0]"),)))
+    pods = Pods({INFER.path: [long, long, "{}", "[]"]})
+    outcome = run(pods, Smoke(requests=(looks,) * 5))
+    assert "$[0] finds nothing" in outcome.message
+    assert pods.paths().count(INFER.path) == 5, "the third was looked into with the fourth and the fifth"
+    pods = Pods({INFER.path: [long, "{}", long]})
+    run(pods, Smoke(requests=(looks,) * 5))
+    assert pods.paths().count(INFER.path) == 3, "what is long is not collected"
+
+
+def test_golden_answers_that_are_too_long_are_not_compared() -> None:
+    def send(*_: Any) -> Answer:
+        return Answer(status=200, body="[1", milliseconds=1, is_cut=True)
+
+    golden = Golden(requests=(GateRequest(path="/golden", method="GET"),), tolerance=1.0)
+    job = Job(identity="rev/1", step=0, smoke=Smoke(golden=golden), canary=CANARY, stable=(STABLE,), model="m")
+    outcome = Gate(job=job, send=send).run()
+    assert outcome.reason == "SmokeFailed"
+    assert "longer than 1 MiB" in outcome.message

@@ -3,7 +3,7 @@
 Knows the order and what each failure is called. Must not know Kubernetes, or when a gate is due.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from threading import Event
 from urllib.parse import quote
@@ -24,7 +24,9 @@ PAUSE_SECONDS = 1.0
 """Between two tries of one request."""
 _SHORT_EXCERPT = 100
 _LONGEST_PATH = 80
+_PORTION_LENGTH = 1024 * 1024
 
+Exchange = tuple[GateRequest, Answer]
 Send = Callable[[Target, GateRequest, str, float], Answer]
 """``send``, or what stands for the network."""
 
@@ -160,11 +162,11 @@ class Gate:
 
     def _ask(self, requests: Sequence[GateRequest]) -> None:
         """Send requests to every canary pod; all must be answered as expected."""
-        last: tuple[GateRequest, Answer] | None = None
+        last: Exchange | None = None
         for target in self.job.canary:
-            answers = [(request, self._answered(target, request)) for request in requests]
-            self._check_json(target, answers)
-            last = answers[-1] if answers else last
+            for portion in _portions((request, self._answered(target, request)) for request in requests):
+                self._check_json(target, portion)
+                last = portion[-1]
         if last is not None:
             request, answer = last
             asked = f"{len(requests)} requests to {_pods(self.job.canary)} answered as expected"
@@ -179,8 +181,8 @@ class Gate:
             raise _wrong_answer(target, request, answer, wrong)
         return answer
 
-    def _check_json(self, target: Target, answers: Iterable[tuple[GateRequest, Answer]]) -> None:
-        looked_into = [each for each in answers if each[0].expect.json_path or each[0].expect.json_schema is not None]
+    def _check_json(self, target: Target, exchanges: Iterable[Exchange]) -> None:
+        looked_into = [each for each in exchanges if each[0].expect.json_path or each[0].expect.json_schema is not None]
         if not looked_into:
             return
         found = confined.check_json([(answer.body, request.expect) for request, answer in looked_into])
@@ -190,17 +192,24 @@ class Gate:
 
     def _compare_outputs(self, golden: Golden) -> None:
         """Send golden requests to one pod of each side and tell how far their outputs lie apart."""
-        canary, pairs = self.job.canary[0], []
-        answers = [(request, self._answered(canary, request)) for request in golden.requests]
-        self._check_json(canary, answers)
+        canary, found = self.job.canary[0], Distance()
+        outputs = golden.outputs or DEFAULT_OUTPUTS.get(self.job.protocol, ())
+        portion: list[Exchange] = []
         try:
-            pairs = [(answer.body, self._of_stable(request).body) for request, answer in answers]
+            for portion in _portions((request, self._whole(canary, request)) for request in golden.requests):
+                self._check_json(canary, portion)
+                pairs = [(answer.body, self._of_stable(request).body) for request, answer in portion]
+                found = found.plus(confined.measure(pairs, outputs))
         except NoAnswer as error:
             self._cannot_compare("golden", error, must_hold=golden.tolerance is not None)
             return
-        outputs = golden.outputs or DEFAULT_OUTPUTS.get(self.job.protocol, ())
-        found = confined.measure(pairs, outputs)
-        self._judge_distance(golden, found, answers)
+        self._judge_distance(golden, found, portion[-1])
+
+    def _whole(self, target: Target, request: GateRequest) -> Answer:
+        answer = self._answered(target, request)
+        if answer.is_cut:
+            raise _wrong_answer(target, request, answer, checks.TOO_LONG)
+        return answer
 
     def _of_stable(self, request: GateRequest, *, whatever: bool = False) -> Answer:
         if not self.job.stable:
@@ -216,10 +225,10 @@ class Gate:
             )
         return answer
 
-    def _judge_distance(self, golden: Golden, found: Distance, answers: Sequence[tuple[GateRequest, Answer]]) -> None:
-        told = f"golden: over {len(answers)} requests to both sides {found}"
+    def _judge_distance(self, golden: Golden, found: Distance, last: Exchange) -> None:
+        told = f"golden: over {len(golden.requests)} requests to both sides {found}"
         if golden.tolerance is not None and found.exceeds(golden.tolerance):
-            request, answer = answers[-1]
+            request, answer = last
             raise _Failed(
                 contract.REASON_GOLDEN_DIFFERS,
                 f"{told}, tolerance {golden.tolerance:g}; the last answer of the canary, to {_name(request)}: "
@@ -282,6 +291,18 @@ def _wrong_answer(target: Target, request: GateRequest, answer: Answer, wrong: s
         f"{_name(request)} of pod {target.pod} answered {answer.status} in {answer.milliseconds} ms, "
         f"{wrong}: {answer.excerpt()}",
     )
+
+
+def _portions(exchanges: Iterable[Exchange]) -> Iterator[list[Exchange]]:
+    """Yield exchanges as they come, so many together as are worth one process and no burden on memory."""
+    portion: list[Exchange] = []
+    for each in exchanges:
+        portion.append(each)
+        if sum(len(answer.body) for _, answer in portion) >= _PORTION_LENGTH:
+            yield portion
+            portion = []
+    if portion:
+        yield portion
 
 
 def _name(request: GateRequest) -> str:
