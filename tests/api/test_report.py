@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from api.specs import body
+from api.specs import MINIMAL, body
 from api.values import assessments, canaries, plans
 from serinus import contract
 from serinus.api.desired import MOST_BUCKETS_IN_ALL
+from serinus.api.desired_smoke import MOST_BYTES
 from serinus.api.evidence import extend_series, read_assessment, write_assessment
 from serinus.api.parse import make_desired
 from serinus.api.report import (
@@ -30,7 +31,7 @@ from serinus.api.report import (
     read_running,
     write_report_status,
 )
-from serinus.errors import BrokenInvariant, Stall
+from serinus.errors import BrokenInvariant, InvalidSpec, Stall
 from serinus.rollout.assessment import Assessment, SignalEvidence, Verdict
 from serinus.rollout.types import (
     Canary,
@@ -298,3 +299,17 @@ def test_the_largest_report_stays_below_256_kib() -> None:
         status = write_report_status(status, assessment=assessment, entries=[entry(number, "m" * 2000)])
     size = len(json.dumps(made | {"status": status}).encode())
     assert 192 * 1024 < size < 256 * 1024, "large, but within the limit"
+
+
+def test_the_largest_gates_add_what_was_agreed_to_a_report() -> None:
+    def plan_with(body_length: int) -> RolloutPlan:
+        asked = {"path": "/", "body": '"' * body_length}
+        step = {"smoke": {"requests": [asked] * 8, "golden": {"requests": [asked]}, "warmUp": {"times": 2}}}
+        return make_desired(body({**MINIMAL, "rollout": {"steps": [step, {"weight": 5}]}}), "x7mn2pqr5s").plan
+
+    with pytest.raises(InvalidSpec, match="can be kept"):
+        plan_with(1600)
+    made = make_report(DESIRED, CANARY, plan_with(1300), stable="bcd4fgh2kl")
+    assert read_plan(through_json(made)) == plan_with(1300)
+    without = make_report(DESIRED, CANARY, DESIRED.plan, stable="bcd4fgh2kl")
+    assert 40 * 1024 < len(json.dumps(made)) - len(json.dumps(without)) < MOST_BYTES

@@ -11,6 +11,7 @@ from cli.worlds import CANARY, NOW, STABLE, model_deployment, pod, progressing, 
 from serinus.cli.tree import make_tree
 
 SNAPSHOT = Path(__file__).parent / "tree.txt"
+SMOKE = [{"kind": "smoke", "weight": 0, "name": "ask"}, {"kind": "weight", "weight": 50}]
 APPROVAL = [{"kind": "approval", "weight": 0}, {"kind": "weight", "weight": 50}]
 
 
@@ -66,6 +67,13 @@ def test_the_picture_of_a_rollout_and_of_its_end() -> None:
             [],
             ["waits for approval for 2m00s", "serinus approve fraud -n risk"],
             id="waits for approval",
+        ),
+        pytest.param(
+            progressing(weight=0),
+            [report(steps=SMOKE)],
+            [],
+            ["step 1 of 2", "ask (smoke)", "its pods are asked before any user reaches them, for 2m00s"],
+            id="asks its pods",
         ),
         pytest.param(
             progressing(inconclusive=True),

@@ -12,7 +12,7 @@ from serinus.rollout.conditions import Condition
 from serinus.rollout.decide import Decision, decide
 from serinus.rollout.plan import Forget, Point, Scale, ServiceRole
 from serinus.rollout.triggers import strangers
-from serinus.rollout.types import CanaryState
+from serinus.rollout.types import CanaryState, StepKind
 
 
 def scales(decision: Decision) -> dict[str, int]:
@@ -111,7 +111,39 @@ def test_promotion_needs_a_proof_or_a_person(situation: dict[str, Any]) -> None:
             ordered = any(each.obeyed and each.type in {"promote", "approve"} for each in decision.progress.commands)
             assessment = situation["assessment"]
             calm = situation["desired"].plan.on_inconclusive.value == "PromoteIfCalm" and assessment and assessment.calm
-            assert ordered or calm or (assessment is not None and assessment.promote)
+            assert ordered or calm or (assessment is not None and assessment.promote) or gate_says(situation, True)
+
+
+def gate_says(situation: dict[str, Any], passed: bool) -> bool:
+    """Tell whether the gate of the smoke step in force has ended so."""
+    gate, canary = situation["observed"].gate, situation["progress"].canary
+    return (
+        gate is not None
+        and canary.state is CanaryState.ANALYSING
+        and (gate.identity, gate.step, gate.passed) == (canary.identity, canary.step, passed)
+    )
+
+
+@given(situations())
+def test_a_gate_that_failed_ends_the_attempt_in_the_same_decision(situation: dict[str, Any]) -> None:
+    before, decision = situation["progress"].canary, decide(**situation)
+    promoted = any(each.obeyed and each.type == "promote" for each in decision.progress.commands)
+    if gate_says(situation, False) and not promoted:
+        after = decision.progress.canary
+        assert after is None or after.identity != before.identity
+
+
+@given(situations())
+def test_a_smoke_step_is_left_only_by_its_gate_or_a_person(situation: dict[str, Any]) -> None:
+    before, decision = situation["progress"].canary, decide(**situation)
+    after = decision.progress.canary
+    plan = situation["observed"].frozen or situation["desired"].plan
+    if before is None or after is None or after.identity != before.identity:
+        return
+    if steps.current_step(plan, before).kind is StepKind.SMOKE and before.state is not CanaryState.PROMOTING:
+        ordered = any(each.obeyed and each.type == "promote" for each in decision.progress.commands)
+        moved = after.step > before.step or after.state is CanaryState.PROMOTING
+        assert not moved or ordered or gate_says(situation, True)
 
 
 @given(situations())

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from serinus import contract
 from serinus.rollout.assessment import Assessment, Measuring, Verdict
+from serinus.rollout.smoke import GateOutcome, Smoke
 from serinus.rollout.types import (
     Canary,
     CanaryState,
@@ -118,13 +119,15 @@ _revisions = st.sampled_from(REVISIONS)
 
 @st.composite
 def plans(draw: st.DrawFn) -> RolloutPlan:
-    """Plans as the API lets them through: weights rise, an approval keeps the weight before it."""
+    """Plans as the API lets them through: weights rise, smoke comes first, an approval keeps the weight before it."""
     weight, steps = 0, []
     for _ in range(draw(st.integers(1, 4))):
-        kind = draw(st.sampled_from(StepKind))
+        kind = draw(st.sampled_from([each for each in StepKind if each is not StepKind.SMOKE or weight == 0]))
         if kind is StepKind.WEIGHT:
             weight = draw(st.integers(max(1, weight), 99))
-        steps.append(Step(kind=kind, weight=weight, at_least=timedelta(seconds=draw(st.sampled_from([0, 60])))))
+        smoke = Smoke() if kind is StepKind.SMOKE else None
+        least = timedelta(seconds=draw(st.sampled_from([0, 60])))
+        steps.append(Step(kind=kind, weight=weight, at_least=least, smoke=smoke))
     if weight == 0:
         steps.append(Step(kind=StepKind.WEIGHT, weight=50))
     return make_plan(steps=tuple(steps), on_inconclusive=draw(st.sampled_from(OnInconclusive)))
@@ -147,6 +150,33 @@ def canaries(draw: st.DrawFn, plan: RolloutPlan) -> Canary:
         ready_since=ready,
         paused=paused,
         inconclusive=state is CanaryState.ANALYSING and draw(st.booleans()),
+    )
+
+
+def make_gate(canary: Canary, **given: Any) -> GateOutcome:
+    passed = given.get("passed", True)
+    return GateOutcome(
+        **{
+            "identity": canary.identity,
+            "step": canary.step,
+            "passed": passed,
+            "reason": "" if passed else contract.REASON_SMOKE_FAILED,
+            "message": "POST /infer answered 200" if passed else "POST /infer answered 500",
+            **given,
+        }
+    )
+
+
+@st.composite
+def gates(draw: st.DrawFn, canary: Canary) -> GateOutcome | None:
+    """Outcomes of the gate in force, of another step, or of an earlier attempt."""
+    if draw(st.booleans()):
+        return None
+    return make_gate(
+        canary,
+        passed=draw(st.booleans()),
+        step=draw(st.sampled_from([canary.step, canary.step, canary.step + 1])),
+        identity=draw(st.sampled_from([canary.identity, canary.identity, "zzzz/1"])),
     )
 
 
@@ -211,6 +241,7 @@ def situations(draw: st.DrawFn) -> dict[str, Any]:
             pods,
             frozen=draw(st.none() | st.just(plan)),
             attempts=draw(st.dictionaries(_revisions, st.integers(1, 3))),
+            gate=draw(gates(canary)) if canary is not None else None,
         ),
         "progress": Progress(
             stable=stable, canary=canary, rejected=tuple(rejected), retiring=tuple(draw(retiring)) if stable else ()
