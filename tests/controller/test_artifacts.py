@@ -79,8 +79,10 @@ def test_what_is_replaced_behind_the_uri_reaches_no_pod_of_the_revision() -> Non
     world.apply({**spec(), "spec": {**spec()["spec"], "replicas": 5}})
     for pod in world.cluster.list(POD, NAMESPACE, {contract.LABEL_REVISION: stable_of(world)}):
         world.cluster.remove(POD, NAMESPACE, pod["metadata"]["name"])
+    world.cluster.remove(JOB, NAMESPACE, world.cluster.list(JOB, NAMESPACE)[0]["metadata"]["name"])
     world.restart()
     world.run(100)
+    assert not world.cluster.list(JOB, NAMESPACE)
     assert pins(world) == {stable_of(world): {f"pin of {OLD}"}}
     assert len(world.pods_of(stable_of(world))) == 5
     assert world.cluster.store.lookups == [URI]
@@ -174,6 +176,7 @@ def test_a_lookup_that_fails_stalls_with_the_cause_and_heals_by_itself(failure: 
     assert world.condition("Stalled")["reason"] == contract.REASON_MODEL_UNRESOLVED
     assert words in world.condition("Stalled")["message"]
     assert world.selected() == first
+    assert (world.reconcile() or timedelta.max) <= timedelta(seconds=2), "nobody tells when the store is mended"
     since = world.condition("Stalled")["lastTransitionTime"]
     world.run(300)
     assert world.condition("Stalled")["lastTransitionTime"] == since, "nothing flaps while it is tried again"
