@@ -9,6 +9,7 @@ from e2e.model import Models, canary_of, condition, is_true, stable_of
 from e2e.place import Place
 from e2e.prometheus import ask
 from e2e.serving import KSERVE, SCORER, START_SECONDS
+from e2e.waiting import eventually
 
 BODIES = [json.dumps({"inputs": [number]}).encode() for number in range(10)]
 TOO_SLOW = {"name": "slow", "kind": "Latency", "bound": "15s", "margin": "2%"}
