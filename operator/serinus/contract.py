@@ -147,6 +147,7 @@ REASON_METRICS_AVAILABLE = "MetricsAvailable"
 REASON_PROMETHEUS_UNAVAILABLE = "PrometheusUnavailable"
 REASON_BAD_QUERY = "BadQuery"
 REASON_NO_SERIES = "NoSeries"  # Prometheus answers, but knows no series of these pods
+REASON_NOT_RECOGNISED = "NotRecognised"  # requests should have come, and none of the known metrics is exported
 REASON_NO_TRAFFIC = "NoTraffic"  # series, but no request
 REASON_NO_BASELINE = "NoBaseline"  # the canary has data, stable has none
 REASON_NOT_A_NUMBER = "NotANumber"

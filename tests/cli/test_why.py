@@ -68,7 +68,7 @@ def test_by_what_metrics_are_read() -> None:
         },
     }
     text = drawn(make_story([report()], NOW, status={"metrics": metrics}))
-    assert f"stable {STABLE} is read as knative-1.0: its own" in text
+    assert f"stable {STABLE} is read as knative-1.0: its metric is exported" in text
     assert f"canary {CANARY} is read as knative-1.21, data as instrument: it exports others" in text
     tree = drawn(make_tree(model_deployment(progressing() | {"metrics": metrics}), [], [], NOW))
     assert "weight 75 %, read as knative-1.0" in tree

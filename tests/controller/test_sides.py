@@ -7,7 +7,14 @@ import pytest
 
 from serinus import contract
 from serinus.controller.measure import Measured, measure
-from serinus.judge.measurements import HistogramMeasurement, Missing, PairMeasurement, RateMeasurement, ValueMeasurement
+from serinus.judge.measurements import (
+    ExpectedShare,
+    HistogramMeasurement,
+    Missing,
+    PairMeasurement,
+    RateMeasurement,
+    ValueMeasurement,
+)
 from serinus.rollout.types import Reference, RolloutPlan, Signal, SignalAction, SignalKind, Step, StepKind
 from serinus.signals.recognition import Recognition
 from serinus.signals.scope import BySide
@@ -126,6 +133,30 @@ def test_a_canary_whose_metrics_nobody_knows_has_not_no_errors_but_no_data() -> 
     assert isinstance(other, Missing)
     assert other.reason == contract.REASON_NO_SERIES
     assert "request_preprocess_seconds_count" in other.message
+
+
+@pytest.mark.parametrize(("share", "due"), [(0.5, True), (0.01, False), (None, False)])
+@pytest.mark.parametrize(
+    "signal", [ERRORS, SLOW, replace(SLOW, bound_seconds=None)], ids=["errors", "slow", "durations"]
+)
+def test_a_canary_that_should_have_had_requests_and_shows_no_known_metric_is_not_recognised(
+    signal: Signal, share: float | None, due: bool
+) -> None:
+    scraped = Scraped().counter(S1, "model_infer_request_duration_count", 20, model="fraud")
+    scraped.histogram(S1, "rest_server_request_duration_seconds", {"0.25": 15, "+Inf": 5}, path="/v2/models/x/infer")
+    scraped.counter(C1, "acme_infer_total", 20, model="fraud")
+    expected = None if share is None else ExpectedShare(share=share, promised=False)
+    mlserver = {"canary": "mlserver", "stable": "mlserver", "expected": expected, "steady_since": moment(5)}
+    found = tick(scraped, signal, **mlserver)
+    measured = found.tick.measurements["it"]
+    assert isinstance(measured, Missing) == due
+    if due:
+        assert (found.measuring.available, found.measuring.reason) == (False, contract.REASON_NOT_RECOGNISED)
+        assert "about 200 requests should have come to the canary" in found.measuring.message
+    scraped.counter(C1, "model_infer_request_duration_count", 0, model="fraud")
+    assert not isinstance(tick(scraped, ERRORS, **mlserver).tick.measurements["it"], Missing), (
+        "it is there, and counts 0"
+    )
 
 
 def instrumented(scraped: Scraped) -> Scraped:

@@ -13,10 +13,10 @@ from serinus.controller.gated import Gated, unscraped
 from serinus.controller.past import read_past
 from serinus.controller.read_signal import SignalReading, missing, read_signal
 from serinus.errors import MetricsUnavailable
-from serinus.judge.measurements import ExpectedShare, Missing, Tick
+from serinus.judge.measurements import ExpectedShare, HistogramMeasurement, Missing, RateMeasurement, Tick
 from serinus.prometheus.reader import Asks, Reader
 from serinus.rollout.assessment import Measuring
-from serinus.rollout.types import RolloutPlan, Signal
+from serinus.rollout.types import RolloutPlan, Signal, SignalKind
 from serinus.signals import grid
 from serinus.signals.detection import looked_for
 from serinus.signals.recognition import Recognition, Recognitions, is_settled, recognise_sides, views_of
@@ -29,6 +29,9 @@ GATE_PATIENCE = timedelta(minutes=2)
 ROUTES_SETTLE = timedelta(seconds=5)
 """Between a pod's readiness and the last node that routes to it."""
 NO_ADDRESS = "no address of a Prometheus is set: set SERINUS_PROMETHEUS_URL of the operator"
+REQUEST_KINDS = frozenset({SignalKind.ERRORS, SignalKind.CLIENT_ERRORS, SignalKind.LATENCY})
+MOST_UNNOTICED = 10
+"""Requests that a side may miss by chance: none of ten comes once in 22 000 blocks."""
 GAP = "more than 10 minutes passed since the last tick that told something: counting began anew"
 
 
@@ -166,7 +169,10 @@ def _read(
 ) -> Measured:
     """Read all signals of a block, and stable's past if it is wanted, into a tick that has no measurements yet."""
     views = views_of(known, scope.model)
-    readings = {signal.name: read_signal(signal, views, scope, reader) for signal in plan.signals}
+    readings = {
+        signal.name: _or_unrecognised(signal, read_signal(signal, views, scope, reader), known, tick.expected)
+        for signal in plan.signals
+    }
     ticks = read_past(plan, views, scope.model, past) if past is not None else ()
     remarks = reader.remarks | (past.remarks if past is not None else set())
     left_out = {f"{pod} left out: {why}" for each in readings.values() for pod, why in each.left_out.items()}
@@ -194,6 +200,34 @@ def _held_by_gate(plan: RolloutPlan, tick: Tick, gate: Gated, pods: tuple[str, .
         " gate ended: see whether these targets are up"
     )
     return _unmeasured(plan, tick, contract.REASON_NO_SERIES, message)
+
+
+def _or_unrecognised(
+    signal: Signal, reading: SignalReading, known: Recognitions, expected: ExpectedShare | None
+) -> SignalReading:
+    """Return a reading, unless the canary should have had requests and shows none of the metrics that we know.
+
+    A server that renamed its metrics looks like one that nobody asks: what stable got tells them apart.
+    """
+    own = signal.total is not None or signal.buckets is not None or signal.source is not None
+    if own or signal.kind not in REQUEST_KINDS or known.canary.recognised or not known.stable.recognised:
+        return reading
+    measured = reading.measurement
+    if expected is None or not isinstance(measured, RateMeasurement | HistogramMeasurement):
+        return reading
+    if isinstance(measured, HistogramMeasurement):
+        canary, stable = (sum(sum(row) for row in side.values()) for side in (measured.canary, measured.stable))
+    else:
+        canary, stable = measured.counts.canary_total, measured.counts.stable_total
+    due = stable * expected.share / (1 - expected.share)
+    if canary > 0 or due < MOST_UNNOTICED:
+        return reading
+    return missing(
+        contract.REASON_NOT_RECOGNISED,
+        f"about {due:.0f} requests should have come to the canary, but its pods export none of the metrics that "
+        f"stable is counted by ({known.stable.runtime}): its server may have renamed them, so set spec.runtime or give "
+        "the signal metrics; or no request reached it",
+    )
 
 
 def _unanswered(plan: RolloutPlan, tick: Tick, why: str) -> Measured:
