@@ -87,6 +87,7 @@ def name_of(requirement: str) -> str:
 
 
 RUNTIME = [name_of(each) for each in PROJECT["project"]["dependencies"]]
+FETCH = [name_of(each) for each in PROJECT["project"]["optional-dependencies"]["fetch"]]
 DEVELOPMENT = [name_of(each) for each in PROJECT["dependency-groups"]["dev"]]
 
 
@@ -116,9 +117,15 @@ class TestPins:
         differ = [name for name, entry in runtime.items() if entry.splitlines()[0] != dev[name].splitlines()[0]]
         assert not differ
 
+    def test_fetch_pins_the_runtime_at_the_same_versions_and_the_clients_of_stores(self):
+        runtime, fetch = pins(ROOT / "constraints" / "runtime.txt"), pins(ROOT / "constraints" / "fetch.txt")
+        assert set(FETCH) <= fetch.keys()
+        differ = [name for name, entry in runtime.items() if entry.splitlines()[0] != fetch[name].splitlines()[0]]
+        assert not differ
+
     def test_each_dependency_earns_its_place_in_the_papers(self):
         rows = re.findall(r"^\| `([A-Za-z0-9._-]+)` \|", (ROOT / "docs" / "dependencies.md").read_text(), re.MULTILINE)
-        assert sorted(name_of(row) for row in rows) == sorted(RUNTIME + DEVELOPMENT)
+        assert sorted(name_of(row) for row in rows) == sorted(RUNTIME + FETCH + DEVELOPMENT)
 
 
 @pytest.fixture(scope="module")
@@ -152,6 +159,7 @@ class TestImportLaw:
         "kopf": [("controller", "import kopf"), ("cluster", "import kopf")],
         "kubernetes": [("controller", "from kubernetes import client"), ("cli", "import kubernetes")],
         "prometheus": [("controller", "import requests"), ("cli", "import prometheus_api_client")],
+        "stores": [("controller", "import obstore"), ("cli", "import huggingface_hub")],
     }
 
     def check(self, copy: Path, *laws: str) -> tuple[int, str]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import time
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 from urllib.parse import quote
@@ -12,6 +13,7 @@ import requests
 from serinus.fetch.failures import FetchFailed, Reason
 from serinus.fetch.patience import Patience
 from serinus.fetch.run import fetch, resolve
+from servers.processes import wait_until
 from stores.conftest import Store
 
 pytestmark = pytest.mark.stores
@@ -142,6 +144,33 @@ def test_more_files_than_a_page_and_a_pin_hold(s3, environment, tmp_path):
     bucket.put("m/7", b"other")
     with pytest.raises(FetchFailed) as failed:
         fetch(f"{bucket.uri}/m", tmp_path / "n", environment, pin_text=str(told["pin"]))
+    assert failed.value.reason is Reason.REPLACED
+
+
+def test_versions_that_no_pin_holds_are_looked_up(s3, environment, tmp_path):
+    bucket = Bucket(s3, "many-versions", versioned=True)
+    files = {f"ü {i}": str(i).encode() for i in range(90)}
+    for name, content in files.items():
+        bucket.put(f"m/{name}", b"older")
+        bucket.put(f"m/{name}", content)
+    bucket.put("m/hollow/", b"")
+    told = resolve(f"{bucket.uri}/m", environment, IMPATIENT)
+    assert told["files"] == 90
+    # S3 knows the time of a version to the second.
+    begun = int(time.time())
+    wait_until(lambda: int(time.time()) > begun, 2, str)
+    bucket.put("m/ü 7", b"newer")
+    bucket.delete("m/ü 8")
+    bucket.put("m/added", b"newer")
+    fetch(f"{bucket.uri}/m", tmp_path / "m", environment, pin_text=str(told["pin"]))
+    assert contents(tmp_path / "m") == files
+    without_keys = {name: value for name, value in environment.items() if "KEY" not in name}
+    with pytest.raises(FetchFailed, match="list versions") as failed:
+        fetch(f"{bucket.uri}/m", tmp_path / "n", without_keys, pin_text=str(told["pin"]))
+    assert failed.value.reason is Reason.REPLACED
+    bucket.delete_versions("m/ü 7")
+    with pytest.raises(FetchFailed) as failed:
+        fetch(f"{bucket.uri}/m", tmp_path / "o", environment, pin_text=str(told["pin"]))
     assert failed.value.reason is Reason.REPLACED
 
 

@@ -16,14 +16,16 @@ from obstore import exceptions
 from obstore.store import AzureStore, GCSStore, S3Store
 
 from serinus.fetch.failures import FetchFailed, Passing, Reason
-from serinus.fetch.pins import Pin
+from serinus.fetch.pins import Pin, fingerprint
 from serinus.fetch.remote import Found, RemoteFile
+from serinus.fetch.s3_versions import recall_versions
 from serinus.fetch.source import BLOCK_BYTES, replaced, unchanged
 from serinus.fetch.uri import ObjectUri
+from serinus.fetch.web import Web
 
 # More versions do not fit into a pin, so asking for them would be in vain.
 _MOST_VERSIONS = 80
-_CREDENTIALS = {
+CREDENTIALS = {
     "s3": "The Secret needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_REGION; AWS_ENDPOINT_URL for stores "
     "other than Amazon's), or AWS_SKIP_SIGNATURE=true for a public bucket.",
     "gs": "The Secret needs GOOGLE_SERVICE_ACCOUNT_KEY (the JSON of a key), or GOOGLE_SKIP_SIGNATURE=true for a public "
@@ -36,6 +38,7 @@ _METADATA = re.compile(r"169\.254\.\d|/latest/(api/token|meta-data)|computeMetad
 _STATUS = re.compile(r"\bstatus(?: code)?:? \"?(\d{3})\b|\b(\d{3}) (?:Bad Request|Unauthorized|Forbidden|Not Found)")
 _CODE = re.compile(r"<Code>([^<]*)</Code>")
 _MESSAGE = re.compile(r"<Message>([^<]*)</Message>")
+_UNREADABLE = re.compile(r"(?i)unable to (?:decode|open) service account|DecodeCredentials|decode.{0,20}\bkey\b")
 _MISSING = re.compile(
     r"(?i)missing (?:credential|account|key|bucket|region)|could not find|no credentials|MissingAccount"
 )
@@ -45,13 +48,14 @@ class ObjectSource:
     """An object, or all objects below a prefix."""
 
     def __init__(
-        self, uri: ObjectUri, environment: Mapping[str, str], *, allow_http: bool, certificates: str = ""
+        self, uri: ObjectUri, environment: Mapping[str, str], web: Web, *, allow_http: bool, certificates: str = ""
     ) -> None:
         """Prepare, without asking the store.
 
         Args:
             uri: Where the model is.
-            environment: Decides whether an endpoint without TLS was asked for; obstore reads the rest from its own.
+            environment: What obstore reads from the process' own.
+            web: Reaches the same store past obstore.
             allow_http: Whether connections without TLS are allowed.
             certificates: PEM of the authorities to trust beside the usual ones.
 
@@ -59,9 +63,9 @@ class ObjectSource:
             FetchFailed: What is set does not fit together.
         """
         self._uri = uri
-        endpoints = (environment.get(name, "") for name in _ENDPOINTS)
+        self._web, self._environment = web, environment
         client: dict[str, Any] = {
-            "allow_http": allow_http or any(endpoint.startswith("http://") for endpoint in endpoints),
+            "allow_http": allow_http,
             "connect_timeout": timedelta(seconds=10),
             # Of the whole request: a part of 16 MiB over a thin line.
             "timeout": timedelta(minutes=10),
@@ -83,8 +87,14 @@ class ObjectSource:
             return Found(files=tuple(file for file in asked if file is not None))
 
     def recall(self, pin: Pin) -> Found:
-        """Return the files of the pin; if they did not fit into it, what is listed now, if that is the same."""
-        return pin.found if pin.found.files else unchanged(self.find(), pin)
+        """Return the files of the pin; if they did not fit into it, those of which its fingerprint was made."""
+        if pin.found.files:
+            return pin.found
+        now = self.find()
+        if self._uri.scheme == "s3" and fingerprint(now) != pin.fingerprint:
+            earlier = recall_versions(self._web, self._environment, self._uri.bucket, self._uri.key, pin)
+            return earlier or unchanged(now, pin)
+        return unchanged(now, pin)
 
     @contextmanager
     def read(self, file: RemoteFile, start: int, end: int | None) -> Iterator[Iterator[bytes]]:
@@ -147,7 +157,7 @@ class ObjectSource:
     @contextmanager
     def _failures(self, key: str) -> Iterator[None]:
         """Turn obstore's errors into ours."""
-        hint = _CREDENTIALS[self._uri.scheme]
+        hint = CREDENTIALS[self._uri.scheme]
         shown = self._shown(key)
         try:
             yield
@@ -170,6 +180,11 @@ class ObjectSource:
         text = str(error)
         if _METADATA.search(text) or _MISSING.search(text):
             return FetchFailed(Reason.CREDENTIALS_MISSING, f"There are no credentials for {shown}. {hint}")
+        if _UNREADABLE.search(text):
+            return FetchFailed(
+                Reason.CREDENTIALS_MISSING,
+                f"The credentials for {shown} are garbled ({_brief(error)}). {hint}",
+            )
         status = _STATUS.search(text)
         code = int(status[1] or status[2]) if status else 0
         if code in {401, 403}:
@@ -183,16 +198,6 @@ class ObjectSource:
         if isinstance(error, exceptions.UnknownConfigurationKeyError | ValueError):
             return FetchFailed(Reason.UNSUPPORTED, f"The settings for {shown} do not fit: {_brief(error)}. {hint}")
         return Passing(f"{shown} cannot be read: {_brief(error)}")
-
-
-_ENDPOINTS = (
-    "AWS_ENDPOINT",
-    "AWS_ENDPOINT_URL",
-    "AWS_ENDPOINT_URL_S3",
-    "GOOGLE_BASE_URL",
-    "AZURE_STORAGE_ENDPOINT",
-    "AZURE_ENDPOINT",
-)
 
 
 def _open_store(uri: ObjectUri, client: dict[str, Any], retry: dict[str, Any]) -> Any:

@@ -12,6 +12,14 @@ from serinus.fetch.web import Web
 
 ALLOW_HTTP = "SERINUS_FETCH_ALLOW_HTTP"
 CERTIFICATES = "SERINUS_FETCH_CA"
+_ENDPOINTS = (
+    "AWS_ENDPOINT",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_S3",
+    "GOOGLE_BASE_URL",
+    "AZURE_STORAGE_ENDPOINT",
+    "AZURE_ENDPOINT",
+)
 
 
 def open_source(text: str, environment: Mapping[str, str]) -> Source:
@@ -26,9 +34,12 @@ def open_source(text: str, environment: Mapping[str, str]) -> Source:
     try:
         match uri:
             case ObjectUri():
-                from serinus.fetch.objects import ObjectSource  # noqa: PLC0415
+                from serinus.fetch import objects  # noqa: PLC0415
 
-                return ObjectSource(uri, environment, allow_http=allow_http, certificates=certificates)
+                # An endpoint without TLS that somebody wrote down is a yes to it.
+                plain = allow_http or any(environment.get(name, "").startswith("http://") for name in _ENDPOINTS)
+                web = _web(objects.CREDENTIALS[uri.scheme], certificates, plain)
+                return objects.ObjectSource(uri, environment, web, allow_http=plain, certificates=certificates)
             case WebUri():
                 from serinus.fetch import https  # noqa: PLC0415
 
