@@ -21,6 +21,7 @@ from serinus.rollout.resources import (
     read_controller_revision,
 )
 from serinus.rollout.revision import revision_hash, revision_name
+from serinus.rollout.smoke import Smoke
 from serinus.rollout.triggers import fact_about
 from serinus.rollout.types import CanaryState, Command, Fact, Retiring, Step, StepKind
 
@@ -66,6 +67,26 @@ def test_a_longer_name_begins_with_the_shorter(full_hash: str) -> None:
 def test_pods_of_a_weight_and_what_they_really_give(replicas: int, weight: int, pods: int, percent: int) -> None:
     assert steps.canary_replicas(replicas, weight) == pods
     assert steps.reachable_percent(replicas, weight) == percent
+
+
+SMOKE, ASK = Step(kind=StepKind.SMOKE, weight=0, smoke=Smoke()), Step(kind=StepKind.APPROVAL, weight=0)
+FIRST, SECOND = Step(kind=StepKind.WEIGHT, weight=25), Step(kind=StepKind.WEIGHT, weight=50)
+
+
+@pytest.mark.parametrize(
+    ("plan", "pods"),
+    [
+        ((SMOKE, FIRST, SECOND), (3, 3, 5)),
+        ((SMOKE, ASK, SMOKE, FIRST), (3, 3, 3, 3)),
+        ((ASK, SMOKE, SECOND), (1, 5, 5)),
+        ((ASK, FIRST, ASK), (1, 3, 1)),
+        ((SMOKE,), (1,)),
+    ],
+)
+def test_pods_of_each_step_of_ten_replicas(plan: tuple[Step, ...], pods: tuple[int, ...]) -> None:
+    """From a smoke step on there are as many as the first weight needs, so those that were asked stay."""
+    found = [steps.pods_of_step(make_plan(steps=plan), make_canary(step=index), 10) for index in range(len(plan))]
+    assert tuple(found) == pods
 
 
 def test_the_next_weight_looks_past_approvals_and_ends_at_all() -> None:

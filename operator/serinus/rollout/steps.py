@@ -40,9 +40,13 @@ def current_step(plan: RolloutPlan, canary: Canary) -> Step:
 
 
 def pods_of_step(plan: RolloutPlan, canary: Canary, replicas: int) -> int:
-    """Return how many canary pods a step needs; a smoke step those of the weight after it, so that all are asked."""
+    """Return how many canary pods a step needs.
+
+    From a smoke step on they are those of the first weight, so that all that users meet then were asked and are warm.
+    """
     step = current_step(plan, canary)
-    weight = next_weight(plan, canary.step) if step.kind is StepKind.SMOKE else step.weight
+    were_asked = any(each.kind is StepKind.SMOKE for each in plan.steps[: canary.step + 1])
+    weight = next_weight(plan, canary.step) if were_asked and step.weight == 0 else step.weight
     # What only promotion follows is asked of one pod: as many as replicas would be a second serving side.
     return canary_replicas(replicas, weight if weight < FULL else step.weight)
 
