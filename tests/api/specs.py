@@ -144,7 +144,7 @@ BAD = {
     ),
     "replicas below zero": _bad(minimal(replicas=-1), "spec.replicas", "should be greater than or equal to 0"),
     "replicas as text": _bad(minimal(replicas="4"), "spec.replicas", 'must be of type integer: "string"'),
-    "unknown runtime": _bad(minimal(runtime="triton9"), "spec.runtime", 'supported values: "generic", "mlserver"'),
+    "unknown runtime": _bad(minimal(runtime="triton9"), "spec.runtime", 'supported values: "bentoml"'),
     "port zero": _bad(minimal(service={"port": 0}), "spec.service.port", "should be greater than or equal to 1"),
     "port too large": _bad(
         minimal(service={"port": 70000}), "spec.service.port", "should be less than or equal to 65535"
