@@ -117,8 +117,11 @@ class Features:
         layout = self._layout(seen)
         for row in seen.rows:
             layout.add(row)
-        for cells, column in zip(layout.cells, seen.columns, strict=False):
-            cells.add_column(column)
+        if not seen.rows:
+            # A sum of both infinities is no number, which is looked at and no reason for a warning.
+            with np.errstate(invalid="ignore", over="ignore"):
+                for cells, column in zip(layout.cells, seen.columns, strict=False):
+                    cells.add_column(column)
 
     def _layout(self, seen: Seen) -> _Layout:
         columns = seen.names or self._names.get(seen.width) or self._positional(seen.width)

@@ -38,6 +38,7 @@ def counted(registry: CollectorRegistry, answer: Any, *given: Any, **declared: A
     return Shown(registry)
 
 
+VALUES = st.floats(-9, 9) | st.integers(-9, 9) | st.sampled_from([math.nan, math.inf, -math.inf, None, "2.5", "n/a"])
 ROWS = [[1.0, "de"], [2.5, "fr"], [None, "it"]]
 NAMES = ["age", "country"]
 SHAPES: dict[str, Any] = {
@@ -131,6 +132,33 @@ class TestInputs:
         assert first.buckets("serinus_feature", feature="x") == second.buckets("serinus_feature", feature="x")
         told = [s("serinus_feature_sum", feature="x") for s in (first, second)]
         assert told[0] == pytest.approx(told[1], rel=1e-6, abs=1e30)
+
+    @given(st.lists(st.tuples(VALUES, VALUES, st.sampled_from(["de", "fr", None]), VALUES), min_size=9, max_size=30))
+    def test_rows_one_by_one_and_all_at_once_count_the_same(self, rows):
+        registry = CollectorRegistry()
+        features = {name: {"edges": [-1.0, 0.0, 3.5], "counts": [1] * 4} for name in ("a", "b", "d")}
+        profile = {"schema": 1, "features": {**features, "c": {"categories": {"de": 1}}}}
+        names = ["a", "b", "c", "d"]
+        one, all_ = (
+            instrument(lambda given: [0.5] * len(given), name=name, features=names, profile=profile, registry=registry)
+            for name in ("one", "all")
+        )
+        for row in rows:
+            one([row])
+        all_(rows)
+        first, second = Shown(registry, "one"), Shown(registry, "all")
+        for name in ("a", "b", "d"):
+            whole = [row[names.index(name)] for row in rows]
+            there = sum(1 for value in whole if value not in (None, "n/a") and not math.isnan(float(value)))
+            for shown in (first, second):
+                assert shown("serinus_feature_count", feature=name) == there
+                assert shown("serinus_feature_missing_total", feature=name) == len(rows) - there
+            assert first.buckets("serinus_feature", feature=name) == second.buckets("serinus_feature", feature=name)
+            sums = [shown("serinus_feature_sum", feature=name) for shown in (first, second)]
+            assert sums[0] == pytest.approx(sums[1])
+        for category in ("de", "fr"):
+            told = [s("serinus_feature_category_total", feature="c", category=category) or 0 for s in (first, second)]
+            assert told == [sum(1 for row in rows if row[2] == category)] * 2
 
     def test_an_edge_belongs_to_the_bucket_below_it(self, registry):
         shown = counted(registry, [0.1] * 20, [[2.0, "de"]] * 20, profile=PROFILE)

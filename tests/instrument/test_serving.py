@@ -238,6 +238,8 @@ class TestMiddleware:
         shown = Shown(registry, "fraud")
         assert shown("serinus_request_bytes_sum") == len(b"[[1.0], [2.0]]")
         assert shown("serinus_request_rows_sum") == 2
+        self.ask(app, b"")  # a probe, or whatever else has no body
+        assert Shown(registry, "fraud")("serinus_request_bytes_count") == 1
 
     def test_gate_requests_do_not_count(self, app, registry):
         before = Shown(registry, "fraud")._all
