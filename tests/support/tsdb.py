@@ -248,6 +248,7 @@ class _Evaluation:
         if self.peek() != "[":
             if newest_times:
                 kept = self.cut(chosen, 300_000, 0, last=False)
+                assert isinstance(kept, Range)
                 return {_unnamed(key): points[-1][0] / 1000 for key, points in kept.items()}
             return self.cut(chosen, 300_000, 0, last=True)
         self.take()
