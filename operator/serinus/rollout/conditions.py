@@ -95,9 +95,7 @@ def resolving_conditions(progress: Progress, observed: Observed, message: str) -
         (
             *stalled_conditions(progress, observed, contract.REASON_RESOLVING_MODEL, message)[:4],
             Condition(type=contract.CANARY_HEALTHY, status=None, reason=contract.REASON_NO_CANARY, message=""),
-            Condition(
-                type=contract.METRICS_AVAILABLE, status=None, reason=contract.REASON_NOT_MEASURED, message=idle
-            ),
+            Condition(type=contract.METRICS_AVAILABLE, status=None, reason=contract.REASON_NOT_MEASURED, message=idle),
             Condition(type=contract.PAUSED, status=False, reason=contract.REASON_NOT_PAUSED, message=""),
         ),
         message,
