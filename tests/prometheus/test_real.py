@@ -8,7 +8,7 @@ import os
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,6 +25,7 @@ from serinus.signals import queries
 from serinus.signals.detection import looked_for
 from serinus.signals.placeholders import ALL, MODEL, filled
 from serinus.signals.presets import Distribution, Histogram, all_presets, preset
+from serinus.signals.samples import Sample
 from serinus.signals.scope import BySide, Side, alike
 from serinus.signals.selectors import parse_selector
 from serinus.signals.views import View
@@ -245,6 +246,19 @@ def test_unlike_sides_are_counted_alike_by_both(both: tuple[Prometheus, InProces
     assert real["names"].canary == {"nv_inference_request_success"}
     assert real["age"].total_seconds() == 0
     assert real["late"].total_seconds() == 41
+
+
+def test_times_of_scrapes_are_those_of_a_real_prometheus(both: tuple[Prometheus, InProcess]) -> None:
+    query = queries.scraped_at(SCOPE)
+    for seconds in (5, 15.5, 40, 62):
+        real, small = (sorted_samples(asks.instant(query, traffic.moment(seconds)).samples) for asks in both)
+        assert real == small
+        assert all(value == 0 or 0 <= traffic.moment(seconds).timestamp() - value < 300 for _, value in real)
+    assert real, "pods are scraped at all"
+
+
+def sorted_samples(samples: Sequence[Sample]) -> list[tuple[list[tuple[str, str]], float]]:
+    return sorted((sorted(each.labels.items()), each.value) for each in samples)
 
 
 def test_a_selector_with_every_kind_of_character_is_understood(both: tuple[Prometheus, InProcess]) -> None:
