@@ -7,7 +7,7 @@ RUN := PYTHONPATH=tests:. $(VENV)/bin/python
 PURE := -m "not api and not e2e and not servers and not stores and not bench"
 
 .DEFAULT_GOAL := help
-.PHONY: help lint test-fast test bench-decisions bench-cost bench-instrument crds docs constraints kubeconfig cluster-up cluster-down demo demo-down
+.PHONY: help lint test-fast test bench-decisions bench-cost bench-instrument bench-fetch crds docs constraints kubeconfig cluster-up cluster-down demo demo-down
 .SUFFIXES:
 
 help: ## List these commands
@@ -45,6 +45,9 @@ bench-cost: .venv ## Measure what a tick of the judge costs
 
 bench-instrument: .venv ## Measure what counting costs a prediction
 	@PYTHONPATH=instrument:tests:. $(VENV)/bin/python -m benchmarks.instrument $(ARGS)
+
+bench-fetch: .venv ## Measure how fast a model is fetched, and with how much memory
+	@$(RUN) -m benchmarks.fetch $(ARGS)
 
 crds: .venv ## Write crds/ from the models in operator/serinus/api
 	@$(RUN) -m serinus.api.crd crds/

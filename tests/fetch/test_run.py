@@ -145,6 +145,14 @@ def test_wrong_credentials_are_refused_and_not_told(web, tmp_path, log):
     assert command("--uri", web.url("/m.bin"), "--resolve", environment=environment).exit_code == 0
 
 
+def test_an_answer_fits_into_a_termination_message(web, log):
+    name = "ü" * 100
+    web.items[f"/{name}/{name}"] = Item(CONTENT)
+    ended = command("--uri", web.url(f"/{'%C3%BC' * 100}/{'%C3%BC' * 100}"), "--resolve")
+    assert ended.exit_code == 0
+    assert len(log.read_bytes()) <= 4096
+
+
 def test_a_signature_may_be_renewed(web, tmp_path):
     web.items["/m.bin"] = Item(CONTENT)
     told = resolve(web.url("/m.bin?sig=old"), PLAIN, IMPATIENT)

@@ -202,18 +202,6 @@ def test_very_many_small_files(tmp_path):
     assert (tmp_path / "3" / "10").read_text() == "3/10"
 
 
-def test_a_stopped_fetch_ends_soon_and_keeps_what_it_has(web, tmp_path):
-    web.items["/m.bin"] = Item(CONTENT)
-    (tmp_path / ".serinus-partial").mkdir()
-    transfer = Transfer(
-        Several(web), tmp_path, parallel=2, patience=IMPATIENT, progress=Progress(files=1, size=1), part_bytes=PART
-    )
-    transfer.stop()
-    with pytest.raises(FetchFailed, match="stopped") as failed:
-        transfer.run(found_on(web))
-    assert failed.value.exit_code == 1
-
-
 def test_a_full_volume_is_refused_before_the_first_byte(web, tmp_path, monkeypatch):
     web.items["/m.bin"] = Item(CONTENT)
     usage = type("Usage", (), {"free": len(CONTENT) - 1})

@@ -59,4 +59,4 @@ def pause(seconds: float, stop: Event | None) -> None:
     if stop is None:
         time.sleep(seconds)
     elif stop.wait(seconds):
-        raise FetchFailed(Reason.INTERRUPTED, "The fetch was stopped.")
+        raise FetchFailed(Reason.INTERRUPTED, "Another part of the fetch failed.")

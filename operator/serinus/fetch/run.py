@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from serinus.fetch.failures import FetchFailed, RangeIgnored, Reason
 from serinus.fetch.masking import mask, secrets_in
@@ -32,6 +32,8 @@ from serinus.fetch.tree import digest_of_tree, is_digest
 logger = logging.getLogger("serinus.fetch")
 TERMINATION_LOG = Path("/dev/termination-log")
 _LONGEST_MESSAGE_BYTES = 3000
+# A kubelet keeps 4096 bytes, most of which are the pin's; a character may take six of them.
+_LONGEST_SOURCE = 200
 _SCHEMA = 1
 
 
@@ -54,7 +56,7 @@ def resolve(uri: str, environment: Mapping[str, str], patience: Patience) -> dic
         "pin": format_pin(pin),
         "files": pin.count,
         "bytes": pin.size,
-        "source": mask(found.source or uri)[:500],
+        "source": mask(found.source or uri)[:_LONGEST_SOURCE],
     }
 
 
@@ -120,7 +122,6 @@ def _bring(
     _make_directory(directory)
     progress = Progress(files=len(found.files), size=sum(max(0, file.size) for file in found.files))
     transfer = Transfer(source, directory, parallel=parallel, patience=patience, progress=progress)
-    signal.signal(signal.SIGTERM, lambda *_: transfer.stop())
     paths = transfer.run(found)
     if not paths:
         raise FetchFailed(Reason.NOT_FOUND, "The artifact holds no files.")
@@ -241,6 +242,8 @@ def main(
     """
     secrets = secrets_in(environment)
     set_up_logging(secrets)
+    # The first process of a container ends by no signal that it does not handle.
+    signal.signal(signal.SIGTERM, _stop)
     try:
         if directory is None:
             answer = resolve(uri, environment, Patience())
@@ -258,6 +261,10 @@ def main(
     sys.stdout.flush()
     leave_word(text)
     return 0
+
+
+def _stop(*_: object) -> NoReturn:
+    raise FetchFailed(Reason.INTERRUPTED, "The fetch was stopped; a restarted container goes on from here.")
 
 
 def _fail(failed: FetchFailed, secrets: tuple[str, ...]) -> int:

@@ -55,10 +55,6 @@ class Transfer:
         self._sealed = False
         self._stop = Event()
 
-    def stop(self) -> None:
-        """Let every thread end soon; may be called from a signal handler."""
-        self._stop.set()
-
     def run(self, found: Found) -> tuple[str, ...]:
         """Fetch all files, and return the paths that then stand in the directory, sorted.
 
@@ -178,7 +174,7 @@ class Transfer:
     def _unless_stopped(self, blocks: Iterable[bytes]) -> Iterable[bytes]:
         for block in blocks:
             if self._stop.is_set():
-                raise FetchFailed(Reason.INTERRUPTED, "The fetch was stopped; a restarted container goes on from here.")
+                raise FetchFailed(Reason.INTERRUPTED, "Another part of the fetch failed.")
             yield block
 
     def _finish(self, job: "_Job") -> None:

@@ -1,0 +1,1 @@
+"""How fast models come, and with how much memory: ``python -m benchmarks.fetch``."""
