@@ -54,6 +54,8 @@ class Server:
     body: Callable[[float], object]
     """The JSON that carries one value."""
     path: str
+    answer_path: str = "$.prediction"
+    """JSONPath of the value in an answer."""
     probe: str
     answers: Mapping[Sort, Answer]
     """The sorts of request that it gets. Where its preset counts nothing of a kind, it cannot give that kind."""
@@ -66,6 +68,8 @@ class Server:
     """Environment variables; ``$METRICS`` and the like are filled in."""
     ready: Ready | None = None
     """Otherwise it is ready when its probe answers 200."""
+    shows_itself_idle: bool = True
+    """Whether it exports anything to recognise it by before its first request."""
     needs: str = ""
     """A program of the machine without which it cannot run."""
 
@@ -298,6 +302,7 @@ SERVERS = (  # the small ones first: they are tried while the large ones are ins
         command=_torchserve,
         body=_x,
         path="/predictions/iris",
+        answer_path="$",
         unknown="/predictions/nosuch",
         probe="/ping",
         needs="java",
@@ -320,6 +325,7 @@ SERVERS = (  # the small ones first: they are tried while the large ones are ins
         command=mlserver,
         body=_tensor,
         path="/v2/models/iris/infer",
+        answer_path="$.outputs[0].data[0]",
         neighbour="/v2/models/neighbour/infer",
         unknown="/v2/models/nosuch/infer",
         probe="/v2/models/iris/ready",
@@ -340,6 +346,7 @@ SERVERS = (  # the small ones first: they are tried while the large ones are ins
         command=bentoml("bentoml_app"),
         body=_x,
         path="/predict",
+        answer_path="$",
         unknown="/nosuch",
         probe="/readyz",
         own_metrics_port=False,
@@ -358,10 +365,12 @@ SERVERS = (  # the small ones first: they are tried while the large ones are ins
         command=kserve("kserve_app"),
         body=_instances,
         path="/v1/models/iris:predict",
+        answer_path="$.predictions[0][0]",
         neighbour="/v1/models/neighbour:predict",
         unknown="/v1/models/nosuch:predict",
         probe="/v1/models/iris",
         own_metrics_port=False,
+        shows_itself_idle=False,
         answers=_KSERVE,
     ),
     Server(
@@ -372,10 +381,12 @@ SERVERS = (  # the small ones first: they are tried while the large ones are ins
         command=kserve("kserve_app"),
         body=_tensor,
         path="/v2/models/iris/infer",
+        answer_path="$.outputs[0].data[0]",
         neighbour="/v2/models/neighbour/infer",
         unknown="/v2/models/nosuch/infer",
         probe="/v2/models/iris/ready",
         own_metrics_port=False,
+        shows_itself_idle=False,
         answers={**_KSERVE, Sort.MALFORMED: Answer(status=422), Sort.INVALID: Answer(status=422)},
     ),
     Server(

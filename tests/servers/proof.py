@@ -8,8 +8,10 @@ from pathlib import Path
 
 import requests
 
+from serinus.rollout.smoke import GateOutcome
 from serinus.signals.presets import Preset, preset
 from servers.catalogue import Server, started
+from servers.gating import fail_gates, pass_gates, why_unready
 from servers.mix import MIX, Counts, Sort, expected
 from servers.processes import wait_until
 from servers.scraping import SCOPE, Scraped, scraped
@@ -33,9 +35,15 @@ class Told:
     """In the block, by the preset."""
     exported: frozenset[str]
     """Names of metrics."""
+    exported_idle: frozenset[str]
+    """Those of them that were there before the first request, probes aside."""
     edges: tuple[float, ...]
     """Finite edges of the histogram that the preset reads, in its unit, ascending."""
     exposition: str
+    passed: GateOutcome
+    failed: GateOutcome
+    why_unready: tuple[str, str]
+    """What the server says of the model, and of one that it does not have."""
 
 
 def run(server: Server, folder: Path) -> Told:
@@ -53,6 +61,7 @@ def run(server: Server, folder: Path) -> Told:
         scraped(running.metrics_target, server.metrics_path, folder / "prometheus") as scrapes,
     ):
         first = scrapes.scrape_after(scrapes.begun)
+        exported_idle = scrapes.exported(first)
         send(server, running, EARLIER)
         start = _counted(scrapes, bound, expected(server.answers, EARLIER), first)
         send(server, running, sent)
@@ -63,8 +72,12 @@ def run(server: Server, folder: Path) -> Told:
             sent_ever=Counter(EARLIER) + Counter(sent) + Counter(LATER),
             counted=scrapes.counts(bound, start, end),
             exported=scrapes.exported(end),
+            exported_idle=exported_idle,
             edges=scrapes.edges(bound, end),
             exposition=requests.get(f"http://{running.metrics_target}{server.metrics_path}", timeout=10).text,
+            passed=pass_gates(server, running),
+            failed=fail_gates(server, running),
+            why_unready=(why_unready(server, running, "iris"), why_unready(server, running, "nosuch")),
         )
 
 
