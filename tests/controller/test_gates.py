@@ -1,6 +1,7 @@
 """Gates in a whole small world: who is asked, what an answer does, and what a person or a crash may do meanwhile."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -181,7 +182,24 @@ def test_a_gate_without_result_ends_at_the_progress_deadline() -> None:
     world.run_until(is_over, 60)
     (rejected,) = world.status()["rejected"]
     assert rejected["reason"] == "ProgressDeadlineExceeded"
-    assert "the gate of step 1 had no result 20 s after its pods were ready" in rejected["message"]
+    assert "the gate of step 1 had no result within 20 s" in rejected["message"]
+
+
+def test_an_operator_that_was_away_for_long_gives_the_gate_its_time() -> None:
+    world = begun(ONLY_STATUS, progressDeadline="20s")
+    held(world)
+    world.run_until(asking, 20)
+    world.now += timedelta(minutes=5)
+    world.restart()
+    gates = held(world)
+    world.run(15)
+    assert asking(world), "the time in which nobody ran the gate is not held against it"
+    gates.release()
+    world.run_until(lambda seen: seen.status()["canary"]["step"] == 1, 10)
+
+
+def asking(world: World) -> bool:
+    return bool(world.status()["canary"]["state"] == "Analysing")
 
 
 def test_a_gate_that_breaks_by_itself_says_so() -> None:

@@ -1,15 +1,18 @@
 """Users' JSONPaths and schemas run in a process of their own, and cannot hold up the operator."""
 
+from dataclasses import asdict
+
 import pytest
 
+from serinus.errors import BrokenInvariant
 from serinus.gates import confined
+from serinus.gates.checks import NOT_JSON
 from serinus.gates.distance import Distance
 from serinus.rollout.smoke import Expect, JsonCheck
 
 
 def test_checks_and_distances_come_back_from_the_process() -> None:
     good = Expect(json_path=(JsonCheck(path="$.x", equals="1"),), json_schema='{"type": "object"}')
-    assert confined.check_json([('{"x": 1}', good), ('{"x": 1}', good)]) is None
     assert confined.check_json([('{"x": 1}', good), ('{"x": 2}', good)]) == (1, "$.x is 2, expected 1")
     assert confined.measure([("[1]", "[2]"), ("[NaN]", "[1]")], ()).largest == float("inf")
     assert confined.measure([('{"p": 1}', '{"p": 4}')], ("$.p",)) == Distance(largest=3.0, total=3.0, numbers=1)
@@ -40,3 +43,20 @@ def test_the_process_knows_none_of_the_operators_secrets(monkeypatch: pytest.Mon
     monkeypatch.setattr(confined.subprocess, "run", spy)
     confined.check_json([("{}", Expect(json_schema="{}"))])
     assert "SERINUS_PROMETHEUS_URL" not in seen["env"]  # type: ignore[operator]
+
+
+def test_too_much_memory_is_told_and_a_bug_of_ours_is_loud(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = Expect(json_path=(JsonCheck(path="$[*]"),))
+    monkeypatch.setattr(confined, "MEMORY_BYTES", 80 * 1024 * 1024)
+    assert confined.check_json([("[" + "1," * 400_000 + "1]", looks)]) == (0, confined.TOO_COSTLY)
+    monkeypatch.undo()
+    with pytest.raises(BrokenInvariant, match="KeyError"):
+        confined._run({"nothing": "that is known"})
+
+
+@pytest.mark.parametrize("depth", [900, 970, 985, 100_000])
+def test_nesting_breaks_nothing(depth: int) -> None:
+    deep = "[" * depth + "1" + "]" * depth
+    task = {"distance": [[deep, deep]], "outputs": []}
+    assert confined._answer(task)["largest"] == 0.0
+    assert confined._answer({"check": [[deep, {**asdict(Expect()), "json_schema": "{}"}]]}) in (None, [0, NOT_JSON])

@@ -7,6 +7,7 @@ inferences, which change nothing. Knows which pods a gate asks; must not know wh
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from threading import Event, Lock, Thread
 from typing import Any
 
@@ -20,7 +21,7 @@ from serinus.gates.send import Target, send, target_of
 from serinus.rollout import steps
 from serinus.rollout.resources import StoredRevision, read_controller_revision
 from serinus.rollout.smoke import GateOutcome, Smoke
-from serinus.rollout.types import Canary, CanaryState, Observed
+from serinus.rollout.types import Canary, CanaryState, Observed, RolloutPlan
 from serinus.signals.preset import Serving
 from serinus.signals.presets import preset
 
@@ -39,8 +40,11 @@ Start = Callable[[Callable[[], None]], None]
 class _Running:
     key: tuple[str, str, int]
     """The object's UID, the attempt and the step."""
+    began: datetime
     stop: Event = field(default_factory=Event)
     outcome: GateOutcome | None = None
+    late: GateOutcome | None = None
+    """It took too long: what its thread says from now on does not count."""
 
 
 def in_a_thread(work: Callable[[], None]) -> None:
@@ -57,23 +61,26 @@ class Gatekeeper:
         self._lock = Lock()
         self._running: dict[tuple[str, str], _Running] = {}
 
-    def look(self, children: Children, candidate: Candidate, sighting: Sighting, model: str) -> Sighting:
+    def look(self, children: Children, candidate: Candidate, sighting: Sighting, model: str, now: datetime) -> Sighting:
         """Return what was seen with the outcome of the gate in force, if it has ended; begin it if it has not begun."""
         place = (children.namespace, children.name)
         found = _gate_in_force(candidate, sighting)
         if found is None:
             self.forget(*place)
             return sighting
-        canary, smoke = found
+        canary, plan, smoke = found
         key = (candidate.desired.uid, canary.identity, canary.step)
         running = self._of(place, key)
         if running is None and not canary.paused:
-            running = self._begin(place, key)
+            running = self._begin(place, key, now)
             if running is not None:
                 self._run(running, children, candidate, sighting, canary, smoke, model)
-        if running is None or running.outcome is None:
+        if running is None:
             return sighting
-        return replace(sighting, observed=replace(sighting.observed, gate=running.outcome))
+        if running.outcome is None and running.late is None and now - running.began >= plan.progress_deadline:
+            running.stop.set()
+            running.late = _too_late(canary, plan)
+        return replace(sighting, observed=replace(sighting.observed, gate=running.late or running.outcome))
 
     def forget(self, namespace: str, name: str) -> None:
         """Stop the gate of a ModelDeployment and drop its outcome, if there is one."""
@@ -90,13 +97,17 @@ class Gatekeeper:
         self.forget(*place)
         return None
 
-    def _begin(self, place: tuple[str, str], key: tuple[str, str, int]) -> _Running | None:
+    def _begin(self, place: tuple[str, str], key: tuple[str, str, int], now: datetime) -> _Running | None:
         """Take a place among the gates under way; None while there is none."""
         with self._lock:
-            busy = [namespace for (namespace, _), each in self._running.items() if each.outcome is None]
+            busy = [
+                namespace
+                for (namespace, _), each in self._running.items()
+                if each.outcome is None and each.late is None
+            ]
             if len(busy) >= MOST or busy.count(place[0]) >= MOST_OF_NAMESPACE:
                 return None
-            running = _Running(key=key)
+            running = _Running(key=key, began=now)
             self._running[place] = running
         return running
 
@@ -135,13 +146,22 @@ class Gatekeeper:
         self._start(work)
 
 
-def _gate_in_force(candidate: Candidate, sighting: Sighting) -> tuple[Canary, Smoke] | None:
-    """Return the attempt and what its step asks, None unless a smoke step's pods are ready to be asked."""
+def _gate_in_force(candidate: Candidate, sighting: Sighting) -> tuple[Canary, RolloutPlan, Smoke] | None:
+    """Return the attempt, its plan and what its step asks, None unless a smoke step's pods are ready to be asked."""
     canary, plan = sighting.progress.canary, sighting.observed.frozen
     if canary is None or plan is None or canary.state is not CanaryState.ANALYSING:
         return None
     smoke = steps.current_step(plan, canary).smoke
-    return (canary, smoke) if smoke is not None and canary.revision == candidate.stored.revision else None
+    return (canary, plan, smoke) if smoke is not None and canary.revision == candidate.stored.revision else None
+
+
+def _too_late(canary: Canary, plan: RolloutPlan) -> GateOutcome:
+    limit = int(plan.progress_deadline.total_seconds())
+    message = (
+        f"the gate of step {canary.ordinal} had no result within {limit} s: ask less in one step, or raise"
+        " rollout.progressDeadline"
+    )
+    return replace(_unreachable(canary, message), reason=contract.REASON_PROGRESS_DEADLINE)
 
 
 def _unreachable(canary: Canary, message: str) -> GateOutcome:

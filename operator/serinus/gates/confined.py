@@ -14,7 +14,9 @@ from dataclasses import asdict
 from threading import BoundedSemaphore
 from typing import Any
 
-from serinus.errors import SerinusError
+import jsonpath
+
+from serinus.errors import BrokenInvariant, SerinusError
 from serinus.gates.checks import wrong_json
 from serinus.gates.distance import Distance, distance
 from serinus.rollout.smoke import Expect, JsonCheck
@@ -22,6 +24,7 @@ from serinus.rollout.smoke import Expect, JsonCheck
 CPU_SECONDS = 5
 MEMORY_BYTES = 256 * 1024 * 1024
 _WALL_SECONDS = 30.0
+_OUT_OF_MEMORY = 3
 _AT_ONCE = BoundedSemaphore(1)  # its memory counts as the operator's
 TOO_COSTLY = (
     f"its JSONPaths and its JSON Schema took more than {CPU_SECONDS} s or {MEMORY_BYTES // 1024**2} MiB on this "
@@ -38,6 +41,9 @@ def check_json(answers: Sequence[tuple[str, Expect]]) -> tuple[int, str] | None:
 
     Returns:
         Index of the first answer that is wrong, and what is wrong with it; None if nothing is.
+
+    Raises:
+        BrokenInvariant: the process failed by itself: our own bug.
     """
     try:
         found = _run({"check": [[body, asdict(expect)] for body, expect in answers]})
@@ -47,7 +53,11 @@ def check_json(answers: Sequence[tuple[str, Expect]]) -> tuple[int, str] | None:
 
 
 def measure(pairs: Sequence[tuple[str, str]], outputs: Sequence[str]) -> Distance:
-    """Return how far pairs of bodies, canary's and stable's, lie apart."""
+    """Return how far pairs of bodies, canary's and stable's, lie apart.
+
+    Raises:
+        BrokenInvariant: the process failed by itself: our own bug.
+    """
     try:
         return Distance(**_run({"distance": [list(each) for each in pairs], "outputs": list(outputs)}))
     except TooCostly:
@@ -69,8 +79,11 @@ def _run(task: Mapping[str, Any]) -> Any:
             )
         except subprocess.TimeoutExpired as expired:
             raise TooCostly from expired
-    if done.returncode != 0:
+    if done.returncode < 0 or done.returncode == _OUT_OF_MEMORY:  # ended by a limit of time, or of memory
         raise TooCostly
+    if done.returncode != 0:
+        told = done.stderr.decode(errors="replace").strip().splitlines()
+        raise BrokenInvariant(f"the process that checks answers ended with {done.returncode}: {told[-1:]}")
     return json.loads(done.stdout)
 
 
@@ -82,8 +95,11 @@ def _answer(task: Mapping[str, Any]) -> Any:
                 return [index, wrong]
         return None
     found = Distance()
-    for canary, stable in task["distance"]:
-        found = found.plus(distance(canary, stable, task["outputs"]))
+    try:
+        for canary, stable in task["distance"]:
+            found = found.plus(distance(canary, stable, task["outputs"]))
+    except (RecursionError, jsonpath.JSONPathError) as error:
+        found = Distance(shapes=f"not compared: {type(error).__name__}: {error}"[:200])
     return asdict(found)
 
 
@@ -103,7 +119,10 @@ def _expect(wire: Mapping[str, Any]) -> Expect:
 def _main() -> None:
     for what, most in zip((resource.RLIMIT_CPU, resource.RLIMIT_AS), map(int, sys.argv[1:]), strict=True):
         resource.setrlimit(what, (most, most))
-    json.dump(_answer(json.load(sys.stdin)), sys.stdout)
+    try:
+        json.dump(_answer(json.load(sys.stdin)), sys.stdout)
+    except MemoryError:
+        sys.exit(_OUT_OF_MEMORY)
 
 
 if __name__ == "__main__":

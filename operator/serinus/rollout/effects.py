@@ -57,26 +57,18 @@ def why_rejected(trigger: Trigger, canary: Canary, world: World) -> tuple[str, s
         return world.assessment.reason, world.assessment.because
     if trigger is Trigger.GATE_FAILED and (gate := gate_of(canary, world.observed)) is not None:
         return gate.reason, gate.message
-    if trigger is Trigger.DEADLINE and canary.state is CanaryState.ANALYSING:
-        return contract.REASON_PROGRESS_DEADLINE, (
-            f"the gate of step {canary.ordinal} had no result {_limit(world)} s after its pods were ready: ask less in"
-            " one step, or raise rollout.progressDeadline"
-        )
     if trigger is Trigger.DEADLINE:
         ready = world.observed.ready_pods(canary.revision)
+        limit = int(world.plan.progress_deadline.total_seconds())
         return contract.REASON_PROGRESS_DEADLINE, (
-            f"only {ready} pods of revision {canary.revision} were ready {_limit(world)} s after step {canary.ordinal}"
-            " began; look at their events and logs, or raise rollout.progressDeadline"
+            f"only {ready} pods of revision {canary.revision} were ready {limit} s after step {canary.ordinal} began;"
+            " look at their events and logs, or raise rollout.progressDeadline"
         )
     if trigger is Trigger.GAVE_UP:
         limit = int(world.plan.max_wait.total_seconds())
         seen = f": {world.assessment.because}" if world.assessment is not None else ""
         return contract.REASON_INCONCLUSIVE, f"no verdict within {limit} s in step {canary.ordinal}{seen}"
     return contract.REASON_ABORTED, f"attempt {canary.identity} was aborted by {_who_aborted(world, canary)}"
-
-
-def _limit(world: World) -> int:
-    return int(world.plan.progress_deadline.total_seconds())
 
 
 def _adopt_first(progress: Progress, world: World) -> Progress:

@@ -161,7 +161,7 @@ def _moved(
         return Trigger.DEADLINE if now - canary.step_since >= plan.progress_deadline else None
     if _step_is_over(progress, canary, plan, observed, assessment, now):
         return Trigger.ALL_PASSED if steps.is_last(plan, canary.step) else Trigger.STEP_PASSED
-    return _ran_out(canary, plan, observed, assessment, now)
+    return _ran_out(canary, plan, assessment, now)
 
 
 def strangers(progress: Progress, observed: Observed) -> frozenset[str]:
@@ -189,16 +189,12 @@ def _step_is_over(
     return assessment is not None and assessment.promote and assessment.step == canary.step
 
 
-def _ran_out(
-    canary: Canary, plan: RolloutPlan, observed: Observed, assessment: Assessment | None, now: datetime
-) -> Trigger | None:
+def _ran_out(canary: Canary, plan: RolloutPlan, assessment: Assessment | None, now: datetime) -> Trigger | None:
     """Look whether the longest wait is over, and what the plan says then."""
     step = steps.current_step(plan, canary)
     waited = min(elapsed(canary, now), now - canary.step_since)
-    if step.kind is StepKind.SMOKE:
-        is_late = waited >= plan.progress_deadline and gate_of(canary, observed) is None
-        return Trigger.DEADLINE if is_late and not canary.inconclusive else None
-    if canary.inconclusive or step.kind is StepKind.APPROVAL or waited < plan.max_wait:
+    # A gate has a limit of its own, and says itself when it is over.
+    if canary.inconclusive or step.kind is not StepKind.WEIGHT or waited < plan.max_wait:
         return None
     if plan.on_inconclusive is OnInconclusive.ROLLBACK:
         return Trigger.GAVE_UP
