@@ -269,6 +269,21 @@ def test_steps(written: list[Any], planned: list[tuple[str, int]]) -> None:
             {"margin": 0.2, "worse": Worse.LOWER, "window_seconds": 0.0, "action": SignalAction.HOLD},
             id="Comparison where less is worse",
         ),
+        pytest.param(
+            {"kind": "ClientErrors", "source": "istio"},
+            {"source": "istio", "total": None, "max_age_seconds": None, "action": SignalAction.HOLD},
+            id="a view from outside",
+        ),
+        pytest.param(
+            {"kind": "Query", "query": "min(p{})", "min": 0.05, "maxAge": "10m"},
+            {"minimum": 0.05, "max_age_seconds": 600.0, "updated": None, "window_seconds": 0.0},
+            id="a value that may not be old",
+        ),
+        pytest.param(
+            {"kind": "Query", "query": "min(p{})", "min": 0.05, "maxAge": "10m", "updated": "max(t)"},
+            {"max_age_seconds": 600.0, "updated": "max(t)", "window_seconds": 600.0},
+            id="a value that is computed now and then",
+        ),
     ],
 )
 def test_signals(written: dict[str, Any], expected: dict[str, Any]) -> None:
@@ -377,6 +392,10 @@ def test_a_training_profile_that_cannot_be_used_stalls(
     ("spec", "says"),
     [
         pytest.param(signal(kind="Query", query="up{$pods}", max=1), "$", id="an unknown placeholder"),
+        pytest.param(signal(kind="Query", query="up", max=1, maxAge="1m"), "my_metric{}", id="no metric with an age"),
+        pytest.param(
+            signal(kind="Query", query="up", max=1, maxAge="1m", updated="$when"), "$when", id="a wrong time of update"
+        ),
         pytest.param(
             signal(kind="Errors", metrics={"total": "sum(a)", "bad": "b"}), "sum(a)", id="a function as a counter"
         ),

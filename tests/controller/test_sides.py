@@ -331,6 +331,11 @@ AGES = {
     "fresh samples": (P_VALUE, gauge(0.01, until=40), None),
     "samples just young enough": (P_VALUE, gauge(0.01, until=15), None),
     "samples too old": (P_VALUE, gauge(0.01, until=14), "was computed 11 s ago; maxAge is 10 s"),
+    "one of its metrics is gone": (
+        replace(P_VALUE, query="min(drift_p_value{$selector}) or max(gone{$selector})"),
+        gauge(0.01, until=40),
+        "its newest sample is older",
+    ),
     "any age": (replace(P_VALUE, max_age_seconds=None), gauge(0.01, until=0), None),
     "computed lately": (UPDATED, gauge(0.01, until=40, canary=15), None),
     "computed long ago, and scraped again and again": (UPDATED, gauge(0.01, until=40, canary=14), "11 s ago"),
