@@ -1,4 +1,4 @@
-"""Run one server under the known mix, with a real Prometheus that scrapes it, and say what its preset counted."""
+"""Put a running server under the known mix, let a real Prometheus scrape it, and say what its preset counted."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -8,10 +8,8 @@ from pathlib import Path
 
 import requests
 
-from serinus.rollout.smoke import GateOutcome
 from serinus.signals.presets import Preset, preset
-from servers.catalogue import Server, started
-from servers.gating import fail_gates, pass_gates, why_unready
+from servers.catalogue import Running, Server
 from servers.mix import MIX, Counts, Sort, expected
 from servers.processes import wait_until
 from servers.scraping import SCOPE, Scraped, scraped
@@ -40,26 +38,22 @@ class Told:
     edges: tuple[float, ...]
     """Finite edges of the histogram that the preset reads, in its unit, ascending."""
     exposition: str
-    passed: GateOutcome
-    failed: GateOutcome
-    why_unready: tuple[str, str]
-    """What the server says of the model, and of one that it does not have."""
 
 
-def run(server: Server, folder: Path) -> Told:
-    """Start a server, send it the mix, and count.
+def run(server: Server, running: Running, folder: Path) -> Told:
+    """Send a server that has just started the mix, and count.
+
+    Args:
+        server: which one.
+        running: it.
+        folder: an empty one, for Prometheus.
 
     Raises:
-        AssertionError: the server does not start, or answers otherwise than the catalogue says.
+        AssertionError: it answers otherwise than the catalogue says.
     """
     sent = {each: MIX[each] for each in MIX if each in server.answers}
     bound = preset(server.preset).bound_to(SCOPE.model)
-    for each in ("server", "prometheus"):
-        (folder / each).mkdir()
-    with (
-        started(server, folder / "server") as running,
-        scraped(running.metrics_target, server.metrics_path, folder / "prometheus") as scrapes,
-    ):
+    with scraped(running.metrics_target, server.metrics_path, folder) as scrapes:
         first = scrapes.scrape_after(scrapes.begun)
         exported_idle = scrapes.exported(first)
         send(server, running, EARLIER)
@@ -75,9 +69,6 @@ def run(server: Server, folder: Path) -> Told:
             exported_idle=exported_idle,
             edges=scrapes.edges(bound, end),
             exposition=requests.get(f"http://{running.metrics_target}{server.metrics_path}", timeout=10).text,
-            passed=pass_gates(server, running),
-            failed=fail_gates(server, running),
-            why_unready=(why_unready(server, running, "iris"), why_unready(server, running, "nosuch")),
         )
 
 

@@ -1,7 +1,5 @@
 """Gates against the real servers: each tells its readiness in its own protocol, and a useless answer is caught."""
 
-import shutil
-from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
@@ -9,30 +7,20 @@ import pytest
 from serinus.gates import gate as gates
 from serinus.gates.gate import Gate, Job
 from serinus.gates.send import Target
-from serinus.rollout.smoke import Expect, GateOutcome, GateRequest, Golden, Smoke, WarmUp
+from serinus.rollout.smoke import Expect, GateOutcome, GateRequest, Golden, JsonCheck, Smoke, WarmUp
 from serinus.signals.presets import preset
-from servers.catalogue import SERVERS, Server, started
-from servers.mix import Sort
+from servers.catalogue import Running, Server
+from servers.mix import GOOD, Sort
 
 pytestmark = pytest.mark.servers
 MODEL = "iris"
-ONE_OF_EACH = [each for each in SERVERS if each.name != "opentelemetry-stable"]
 NAMED = {"v1", "v2"}
 """Protocols in which a server is asked for a model by name."""
 
 
-@pytest.fixture(scope="module", params=ONE_OF_EACH, ids=lambda each: each.name)
-def server(request: pytest.FixtureRequest) -> Server:
-    wanted: Server = request.param
-    if wanted.needs and shutil.which(wanted.needs) is None:
-        pytest.skip(f"{wanted.name} needs {wanted.needs} on this machine")
-    return wanted
-
-
-@pytest.fixture(scope="module")
-def target(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
-    with started(server, tmp_path_factory.mktemp(server.name)) as running:
-        yield Target(pod="iris-1", ip="127.0.0.1", port=urlsplit(running.url).port or 0)
+@pytest.fixture
+def target(running: Running) -> Target:
+    return Target(pod="iris-1", ip="127.0.0.1", port=urlsplit(running.url).port or 0)
 
 
 def ask(server: Server, target: Target, smoke: Smoke, model: str = MODEL) -> GateOutcome:
@@ -55,12 +43,13 @@ def ask(server: Server, target: Target, smoke: Smoke, model: str = MODEL) -> Gat
 
 def request(server: Server, sort: Sort) -> GateRequest:
     made = server.request(sort)
+    right = JsonCheck(path=server.answer_path, equals=str(2 * GOOD))
     return GateRequest(
         path=made.path,
         method="POST",
         headers={"Content-Type": "application/json"},
         body=(made.body or b"").decode(),
-        expect=Expect(status=200),
+        expect=Expect(status=200, json_path=(right,)),
     )
 
 

@@ -25,7 +25,8 @@ pytestmark = pytest.mark.servers
 REVISION = SCOPE.canary.removeprefix("iris-")
 IMPLAUSIBLE = 3.0
 """The models double it, and 5 is the most that they declare to be plausible."""
-PROFILE = {"schema": 1, "prediction": {"edges": [1.0, 3.0, 5.0], "counts": [9, 9, 9, 9]}, "features": {}}
+EDGES = (1.0, 3.0, 5.0)
+PROFILE = {"schema": 1, "prediction": {"edges": EDGES, "counts": [9, 9, 9, 9]}, "features": {}}
 GATE = "X-Serinus-Gate"
 SENT = ((GOOD, 3, True), (GOOD, 5, False), (IMPLAUSIBLE, 2, False), (IMPLAUSIBLE, 1, True), (FAILING, 1, False))
 """Value, how often, and whether a gate sends it."""
@@ -150,7 +151,7 @@ def test_predictions_spread_over_the_buckets_of_the_profile(seen: Seen) -> None:
     assert buckets is not None
     tallies, shared = seen.reader.histogram(alike(Histogram(buckets=(buckets,), seconds_per_unit=1.0)))
     assert shared is not None
-    assert (shared.edges, tallies.canary.by_pod[POD]) == (tuple(PROFILE["prediction"]["edges"]), PREDICTIONS)
+    assert (shared.edges, tallies.canary.by_pod[POD]) == (EDGES, PREDICTIONS)
 
 
 def test_outcomes_are_counted_for_the_revision_that_predicted(seen: Seen) -> None:
