@@ -15,6 +15,7 @@ import obstore
 from obstore import exceptions
 from obstore.store import AzureStore, GCSStore, S3Store
 
+from serinus.fetch.authorities import trust_the_usual_ones
 from serinus.fetch.failures import FetchFailed, Passing, Reason
 from serinus.fetch.pins import Pin, fingerprint
 from serinus.fetch.remote import Found, RemoteFile
@@ -74,6 +75,7 @@ class ObjectSource:
         if certificates:
             client["root_certificate"] = certificates
         retry: dict[str, Any] = {"max_retries": 2, "retry_timeout": timedelta(seconds=30)}
+        trust_the_usual_ones()
         with self._failures(""):
             self._store = _open_store(uri, client, retry)
 
