@@ -218,6 +218,9 @@ BAD = {
     "timeout of zero": _bad(
         smoke(contract="Require", timeout="0s"), "spec.rollout.steps[0].smoke", "timeout must be longer than zero"
     ),
+    "timeout of an hour": _bad(
+        smoke(contract="Report", timeout="1h"), "spec.rollout.steps[0].smoke", "timeout is at most 5m"
+    ),
     "two bodies": _bad(
         asked(body="a", bodyFrom=REFERENCE),
         "spec.rollout.steps[0].smoke.requests[0]",

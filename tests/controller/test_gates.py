@@ -281,6 +281,26 @@ def test_only_so_many_gates_of_one_namespace_run_at_once() -> None:
     assert len(gates) == 1
 
 
+def test_a_gate_that_nobody_waits_for_keeps_its_place_until_it_ends() -> None:
+    world = World(RATE)
+    names = [f"model-{number}" for number in range(MOST_OF_NAMESPACE + 1)]
+    for name in names:
+        world.apply(model_deployment(name=name, rollout=rollout(ONLY_STATUS)))
+        world.run(3, name)
+    gates = held(world)
+    for name in names[:-1]:
+        world.apply(model_deployment("model:2", name=name, rollout=rollout(ONLY_STATUS)))
+        world.run(8, name)
+        world.annotate(name, "abort", f"{world.status(name)['canary']['revision']}/1")
+        world.run(3, name)
+    world.apply(model_deployment("model:2", name=names[-1], rollout=rollout(ONLY_STATUS)))
+    world.run(8, names[-1])
+    assert len(gates) == MOST_OF_NAMESPACE, "aborting does not make room while their requests are under way"
+    gates.release()
+    world.run(2, names[-1])
+    assert len(gates) == 1
+
+
 def test_pods_on_their_nodes_network_are_never_asked() -> None:
     world = begun(ONLY_STATUS)
     tried = canary(world)

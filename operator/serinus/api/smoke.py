@@ -7,9 +7,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from serinus.api.config_map import FromConfigMap
+from serinus.api.quantities import DURATION_PATTERN
 from serinus.api.wire import Duration, Rule, Ruled, Strings, Wire
 
 MAX_HEADERS = 16
+LONGEST_TIMEOUT = timedelta(minutes=5)
 RESERVED_HEADERS = frozenset(
     {"connection", "content-length", "expect", "te", "trailer", "transfer-encoding", "upgrade", "x-serinus-gate"}
 )
@@ -165,6 +167,12 @@ class SmokeSpec(Wire):
             message="timeout must be longer than zero, or no request could ever be answered",
             holds=lambda smoke: smoke.timeout is None or smoke.timeout > timedelta(0),
         ),
+        Rule(
+            cel=f"!has(self.timeout) || !self.timeout.matches(r'{DURATION_PATTERN}')"
+            " || duration(self.timeout) <= duration('5m')",
+            message="timeout is at most 5m: an answer that takes longer than that is no answer to a user",
+            holds=lambda smoke: smoke.timeout is None or smoke.timeout <= LONGEST_TIMEOUT,
+        ),
     )
 
     requests: Annotated[tuple[SmokeRequest, ...], Field(min_length=1, max_length=32)] | None = None
@@ -177,6 +185,6 @@ class SmokeSpec(Wire):
     warm_up: WarmUpSpec | None = None
     """Calls that take the cold start away from the first users."""
     timeout: Duration | None = None
-    """Of one request; 10s if absent."""
+    """Of one request, at most 5m; 10s if absent."""
     attempts: Annotated[int, Field(ge=1, le=10)] | None = None
     """How often a request is sent that gets no answer; 3 if absent. An answer is never asked for again."""

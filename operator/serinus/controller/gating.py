@@ -60,6 +60,8 @@ class Gatekeeper:
         self._start = start
         self._lock = Lock()
         self._running: dict[tuple[str, str], _Running] = {}
+        self._busy: list[str] = []
+        """Namespace of each gate whose thread is alive, also where nobody waits for it any more."""
 
     def look(self, children: Children, candidate: Candidate, sighting: Sighting, model: str, now: datetime) -> Sighting:
         """Return what was seen with the outcome of the gate in force, if it has ended; begin it if it has not begun."""
@@ -89,6 +91,10 @@ class Gatekeeper:
         if running is not None:
             running.stop.set()
 
+    def _end(self, namespace: str) -> None:
+        with self._lock:
+            self._busy.remove(namespace)
+
     def _of(self, place: tuple[str, str], key: tuple[str, str, int]) -> _Running | None:
         with self._lock:
             running = self._running.get(place)
@@ -100,13 +106,9 @@ class Gatekeeper:
     def _begin(self, place: tuple[str, str], key: tuple[str, str, int], now: datetime) -> _Running | None:
         """Take a place among the gates under way; None while there is none."""
         with self._lock:
-            busy = [
-                namespace
-                for (namespace, _), each in self._running.items()
-                if each.outcome is None and each.late is None
-            ]
-            if len(busy) >= MOST or busy.count(place[0]) >= MOST_OF_NAMESPACE:
+            if len(self._busy) >= MOST or self._busy.count(place[0]) >= MOST_OF_NAMESPACE:
                 return None
+            self._busy.append(place[0])
             running = _Running(key=key, began=now)
             self._running[place] = running
         return running
@@ -121,16 +123,19 @@ class Gatekeeper:
         smoke: Smoke,
         model: str,
     ) -> None:
+        job: Job | None = None
         try:
             job = _make_job(children, candidate, sighting, canary, smoke, model)
         except NotAddressable as error:
             running.outcome = _unreachable(canary, str(error))
-            return
-        except BaseException:
-            self.forget(children.namespace, children.name)
-            raise
+        finally:
+            if job is None:
+                self._end(children.namespace)
+                if (
+                    running.outcome is None
+                ):  # a pod that was ready a moment ago, or the API server: the next look begins
+                    self.forget(children.namespace, children.name)
         if job is None:
-            self.forget(children.namespace, children.name)  # pods were ready a moment ago; the next look decides
             return
         place = {"namespace": children.namespace, "model_deployment": children.name}
 
@@ -142,6 +147,8 @@ class Gatekeeper:
             except Exception as error:
                 log.exception("the gate of step %d failed by itself", canary.ordinal, extra=place)
                 running.outcome = _unreachable(canary, f"the operator could not carry out the gate: {error!r}"[:300])
+            finally:
+                self._end(children.namespace)
 
         self._start(work)
 
