@@ -78,9 +78,10 @@ def test_a_path_that_is_not_there(web, hub):
         resolve("hf://o/n/nothing", hub, IMPATIENT)
 
 
-def test_damaged_files_do_not_land(web, hub, tmp_path):
+@pytest.mark.parametrize("path", ["/cdn/model.bin", f"/o/n/resolve/{'c' * 40}/config.json"])
+def test_damaged_files_do_not_land(web, hub, tmp_path, path):
     put(web, "main")
-    web.items["/cdn/model.bin"].content = WEIGHTS[::-1]
+    web.items[path].content = web.items[path].content[::-1]
     with pytest.raises(FetchFailed, match="came damaged") as failed:
         fetch("hf://o/n", tmp_path / "m", hub)
     assert failed.value.exit_code == 1

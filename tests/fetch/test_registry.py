@@ -73,6 +73,22 @@ def test_a_tag_is_pinned_to_its_manifest(web, tmp_path):
     assert failed.value.reason is Reason.REPLACED
 
 
+def test_neither_the_content_nor_the_manifest(web, tmp_path):
+    push(web, "v1", {"mediaType": MANIFEST, "layers": [layer(web, b"one", **{TITLE: "m"})]})
+    with pytest.raises(FetchFailed) as failed:
+        fetch(uri(web), tmp_path / "m", PLAIN, digest=digest(b"two"))
+    assert failed.value.reason is Reason.DIGEST_MISMATCH
+    assert contents(tmp_path / "m") == {}
+
+
+def test_another_manifest_than_its_digest_says_is_refused(web):
+    first = push(web, "v1", {"mediaType": MANIFEST, "layers": [layer(web, b"one", **{TITLE: "m"})]})
+    web.items[f"/v2/team/fraud/manifests/{first}"].content += b" "
+    with pytest.raises(FetchFailed, match="another manifest") as failed:
+        resolve(uri(web, f"@{first}"), PLAIN, IMPATIENT)
+    assert failed.value.exit_code == 1
+
+
 def test_what_the_kinds_of_layers_give(web, tmp_path):
     image = "application/vnd.oci.image.layer.v1.tar+gzip"
     layers = [

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from fetch.web_server import Item
 from serinus.__main__ import main
-from serinus.fetch import run
+from serinus.fetch import partial, run
 from serinus.fetch.failures import FetchFailed, Reason
 from serinus.fetch.patience import Patience
 from serinus.fetch.run import describe_failure, fetch, resolve
@@ -52,6 +52,18 @@ def test_what_was_resolved_is_fetched_and_stays(web, tmp_path, log):
     web.items.clear()
     again = command(*arguments)
     assert (again.exit_code, again.stdout, len(web.asked)) == (0, first.stdout, asked)
+
+
+def test_what_was_fetched_before_the_machine_started_again_is_fetched_anew(web, tmp_path, monkeypatch):
+    web.items["/m.bin"] = Item(CONTENT)
+    fetch(web.url("/m.bin"), tmp_path / "m", PLAIN)
+    (tmp_path / "m" / "m.bin").write_bytes(bytes(5000))
+    fetch(web.url("/m.bin"), tmp_path / "m", PLAIN)
+    assert (tmp_path / "m" / "m.bin").read_bytes() == bytes(5000)
+    for module in (run, partial):
+        monkeypatch.setattr(module, "boot", lambda: "another")
+    fetch(web.url("/m.bin"), tmp_path / "m", PLAIN)
+    assert (tmp_path / "m" / "m.bin").read_bytes() == CONTENT
 
 
 def test_a_replaced_file_is_refused(web, tmp_path, log):

@@ -146,7 +146,27 @@ def test_parts_of_an_older_file_are_never_mixed_with_a_newer_one(web, tmp_path):
     web.items["/m.bin"] = Item(CONTENT, breaks=[PART + 1] * 3 + [0] * 9)
     with pytest.raises(FetchFailed):
         run(web, tmp_path, parallel=1)
+    left = set((tmp_path / ".serinus-partial").iterdir())
     web.items["/m.bin"] = Item(CONTENT[::-1], etag='"two"')
+    assert run(web, tmp_path).read == len(CONTENT)
+    # What was left of the older one took up room.
+    assert len(left) == 2
+    assert not left & set((tmp_path / ".serinus-partial").iterdir())
+
+
+def test_another_part_than_was_asked_for_is_not_written(web, tmp_path):
+    web.items["/m.bin"] = Item(CONTENT, astray=1)
+    with pytest.raises(FetchFailed, match="another part"):
+        run(web, tmp_path)
+    assert not (tmp_path / "m.bin").exists()
+
+
+def test_parts_from_before_the_machine_started_again_are_not_trusted(web, tmp_path, monkeypatch):
+    web.items["/m.bin"] = Item(CONTENT, breaks=[PART + 1] * 3 + [0] * 9)
+    with pytest.raises(FetchFailed):
+        run(web, tmp_path, parallel=1)
+    web.items["/m.bin"].breaks = []
+    monkeypatch.setattr(partial, "boot", lambda: "another")
     assert run(web, tmp_path).read == len(CONTENT)
 
 

@@ -27,6 +27,8 @@ class Item:
     """After how many bytes the connection breaks, one a request, until they are used up."""
     authorization: str = ""
     redirect: str = ""
+    astray: int = 0
+    """By how many bytes the parts that it sends lie beside those that it was asked for."""
 
 
 @dataclass
@@ -107,7 +109,7 @@ class _Handler(BaseHTTPRequestHandler):
         match = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers["Range"] or "")
         start, end = 0, len(item.content)
         if match and item.ranges:
-            start, end = int(match[1]), min(end, int(match[2]) + 1 if match[2] else end)
+            start, end = int(match[1]) + item.astray, min(end, int(match[2]) + 1 if match[2] else end)
             if start >= len(item.content):
                 self._plain(416, **{"Content-Range": f"bytes */{len(item.content)}", "ETag": item.etag})
                 return

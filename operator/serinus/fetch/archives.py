@@ -97,7 +97,6 @@ def _inside(name: str, below: str) -> str:
 
 
 def _take(tar: tarfile.TarFile, member: tarfile.TarInfo, path: str, directory: Path) -> None:
-    safe_path(path)
     data = tar.extractfile(member) if member.isreg() else None
     if data is None:
         raise FetchFailed(

@@ -1,7 +1,8 @@
 """Files that are not whole yet, on disk: a container that starts again goes on where the last one ended.
 
-Beside each unfinished file lies a list of its parts that are safe. Names are made from everything that identifies the
-content, so that what was left of an older artifact is never taken for a newer one's. Knows no store.
+Beside each unfinished file lies a list of its parts that are there. Names are made from everything that identifies the
+content, so that what was left of an older artifact is never taken for a newer one's; and from the machine's boot: what
+was written before that one may never have reached the disk. Knows no store.
 """
 
 import errno
@@ -27,12 +28,17 @@ class PartialFile:
     def __init__(self, directory: Path, file: RemoteFile, part_bytes: int) -> None:
         """Find what an earlier run left of a file."""
         identity = json.dumps(
-            [file.path, file.key, file.size, file.etag, file.version, file.sha256, file.git_blob, part_bytes]
+            [file.path, file.key, file.size, file.etag, file.version, file.sha256, file.git_blob, part_bytes, boot()]
         )
         name = hashlib.sha256(identity.encode()).hexdigest()[:40]
         self.path = directory / PARTIAL / name
         self._list = directory / PARTIAL / f"{name}.parts"
         self._lock = Lock()
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """What it is called, and its list of parts."""
+        return self.path.name, self._list.name
 
     def done(self) -> frozenset[int]:
         """Return the indices of the parts that are on disk."""
@@ -79,16 +85,27 @@ class PartialFile:
         with self._lock, writing(self._list), self._list.open("a") as out:
             out.write(f"{index}\n")
 
-    def make_durable(self) -> None:
-        """Have the disk write what it holds back: a volume may outlive the machine, and so may the file's name."""
-        with writing(self.path), self.path.open("rb+") as out:
-            os.fdatasync(out.fileno())
-
     def move_to(self, target: Path) -> None:
         """Give the finished file its name, under which nothing unfinished ever stands."""
         self.path.chmod(0o644)
         self.path.replace(target)
         self._list.unlink(missing_ok=True)
+
+
+def boot() -> str:
+    """Return a name for the time since the machine was started; empty where it has none."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
+def clear_others(directory: Path, kept: Iterable[PartialFile]) -> None:
+    """Remove what earlier runs left of anything but these files: it would only take up room."""
+    names = {name for partial in kept for name in partial.names}
+    for path in (directory / PARTIAL).glob("*"):
+        if path.name not in names:
+            path.unlink(missing_ok=True)
 
 
 @contextmanager

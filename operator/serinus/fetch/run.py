@@ -6,7 +6,6 @@ Knows the clock, signals and files; what a store is, it leaves to the sources.
 import hashlib
 import json
 import logging
-import os
 import shutil
 import signal
 import sys
@@ -19,6 +18,7 @@ from typing import Any, NoReturn
 
 from serinus.fetch.failures import FetchFailed, RangeIgnored, Reason
 from serinus.fetch.masking import mask, secrets_in
+from serinus.fetch.partial import boot
 from serinus.fetch.paths import MARKER, PARTIAL
 from serinus.fetch.patience import Patience, ask
 from serinus.fetch.pins import format_pin, make_pin, parse_pin
@@ -112,7 +112,7 @@ def fetch(
     found = ask(lambda: source.recall(pin) if pin else source.find(), patience, logger.warning)
     answer = _bring(source, found, directory, parallel=parallel, patience=patience, digest=digest)
     answer["pin"] = pin_text
-    _write_marker(directory, wanted | {"answer": answer})
+    _write_marker(directory, wanted | {"answer": answer, "boot": boot()})
     return answer
 
 
@@ -169,7 +169,8 @@ def _complete(directory: Path, wanted: Mapping[str, object]) -> dict[str, object
     except (OSError, ValueError):
         marker = {}
     if isinstance(marker, dict) and {name: marker.get(name) for name in wanted} == wanted:
-        return dict(marker["answer"])
+        # Before a machine starts again it may crash, and then a file's name can be on its disk without its bytes.
+        return dict(marker["answer"]) if marker.get("boot") == boot() else None
     raise FetchFailed(
         Reason.UNSUPPORTED,
         f"{directory} holds another artifact already, which other pods may be serving. Give every revision a volume of "
@@ -179,10 +180,7 @@ def _complete(directory: Path, wanted: Mapping[str, object]) -> dict[str, object
 
 def _write_marker(directory: Path, marker: Mapping[str, object]) -> None:
     unfinished = directory / f"{MARKER}.new"
-    with unfinished.open("w") as out:
-        json.dump(marker, out)
-        out.flush()
-        os.fsync(out.fileno())
+    unfinished.write_text(json.dumps(marker))
     unfinished.replace(directory / MARKER)
 
 

@@ -14,7 +14,7 @@ from typing import TypeVar
 from serinus.fetch import patience as waits
 from serinus.fetch.archives import place, unpack
 from serinus.fetch.failures import FetchFailed, Passing, RangeIgnored, Reason
-from serinus.fetch.partial import PartialFile, refuse_without_space
+from serinus.fetch.partial import PartialFile, clear_others, refuse_without_space
 from serinus.fetch.paths import refuse_collisions, safe_path
 from serinus.fetch.patience import Patience
 from serinus.fetch.progress import Progress
@@ -64,6 +64,7 @@ class Transfer:
         refuse_collisions(safe_path(file.path) for file in found.files)
         self._sealed = found.sealed
         jobs = [_Job(self._directory, file, self._part_bytes) for file in found.files]
+        clear_others(self._directory, (job.partial for job in jobs))
         for job in jobs:
             self._progress.keep(job.kept)
         refuse_without_space(self._directory, sum(max(0, job.file.size) - job.kept for job in jobs))
@@ -98,7 +99,6 @@ class Transfer:
                     job.waiting = rest
                 except RangeIgnored:
                     logger.warning("the store sends no parts of %s: it is fetched in one piece", job.file.path)
-                    job.whole = True
                     job.waiting = []
                     self._fetch_whole(job)
         if not job.waiting:
@@ -179,7 +179,6 @@ class Transfer:
 
     def _finish(self, job: "_Job") -> None:
         _verify(job, self._sealed)
-        job.partial.make_durable()
         self._progress.finish_file()
 
     def _land(self, job: "_Job") -> tuple[str, ...]:
