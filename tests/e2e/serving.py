@@ -19,6 +19,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 SOURCES = HERE / "servers"
 CONSTRAINTS = ROOT / "constraints"
+EXAMPLE = ROOT / "examples" / "instrument"
 OPERATOR = "operator"
 DOWNWARD = {"POD_NAME": "metadata.name", "REVISION": "metadata.labels['serinus.dev/revision']"}
 
@@ -103,6 +104,12 @@ def image_of(name: str) -> "Image":
             files = {**source, MODELS: SOURCES / "models"}
             start = ("python3", "-m", "mlserver.cli.main", "start", MODELS)
             return build_image(name, CONSTRAINTS / "demo-mlserver.txt", files, start, path)
+        case "example":
+            files = {
+                "/app": EXAMPLE,
+                f"{SITE_PACKAGES}/serinus_instrument": ROOT / "instrument" / "serinus_instrument",
+            }
+            return build_image(name, CONSTRAINTS / "server-fastapi.txt", files, ("python3",), path)
         case "operator":
             return operator_image()
         case "store":
