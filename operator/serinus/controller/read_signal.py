@@ -26,7 +26,15 @@ from serinus.signals.placeholders import tells_sides_apart
 from serinus.signals.presets import Distribution, Histogram
 from serinus.signals.scope import BySide, Scope, Side
 from serinus.signals.selectors import Selector
-from serinus.signals.views import DRIFT_KINDS, RATE_KINDS, Views, counters_of, distributions_of, histogram_of
+from serinus.signals.views import (
+    DRIFT_KINDS,
+    RATE_KINDS,
+    Views,
+    counters_of,
+    distributions_of,
+    durations_of,
+    histogram_of,
+)
 
 Row = TypeVar("Row", tuple[int, int], tuple[int, ...])
 
@@ -76,7 +84,7 @@ def missing(reason: str, message: str) -> SignalReading:
 def _read_rate(signal: Signal, views: Views, scope: Scope, reader: Reader) -> SignalReading:
     counters = counters_of(signal, views, scope.model)
     around = _around(counters.mapped(lambda of: of.total[0]), views, scope, reader)
-    return _compare_rates(reader.rates(counters), around)
+    return _compare_rates(reader.rates(counters, durations_of(signal, views, scope.model)), around)
 
 
 def _read_latency(signal: Signal, views: Views, scope: Scope, reader: Reader) -> SignalReading:

@@ -9,11 +9,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from serinus.errors import BadQuery
 from serinus.prometheus.block import Asks, BlockReader, Selectors
+from serinus.prometheus.question import Question
 from serinus.rollout.types import Signal
 from serinus.signals import queries
-from serinus.signals.counts import Rates, Tallies, Targets, by_bucket, by_category, complement, failures, pair
+from serinus.signals.counts import Rates, Tallies, Targets, by_category
 from serinus.signals.histogram import (
     Buckets,
     Edge,
@@ -26,9 +26,10 @@ from serinus.signals.histogram import (
 )
 from serinus.signals.placeholders import tells_sides_apart
 from serinus.signals.presets import Counters, Distribution, Histogram
-from serinus.signals.samples import BUCKET_LABEL, NAME_LABEL, POD_LABEL, Track
+from serinus.signals.samples import NAME_LABEL, POD_LABEL, Track
 from serinus.signals.scope import BySide, Scope, Side, alike
 from serinus.signals.selectors import Selector
+from serinus.signals.views import Durations
 
 __all__ = ["Asks", "Reader"]
 
@@ -37,7 +38,8 @@ Wanted = TypeVar("Wanted")
 _Edges = Mapping[Side | None, tuple[Mapping[str, frozenset[str]], float]]
 """Per question: the ``le`` labels that each pod has, and what their numbers are to be multiplied with."""
 
-MOST_CATEGORIES = 200
+
+UNKNOWN = alike(Durations())
 
 
 class Reader:
@@ -53,6 +55,7 @@ class Reader:
             end: sample time of the tick that it ends with.
         """
         self._block = BlockReader(prometheus, scope, start, end)
+        self._question = Question(self._block, scope, start, end)
         self._scope = scope
         self._start = start
         self._end = end
@@ -79,17 +82,22 @@ class Reader:
                 found[side].add(each.labels.get(NAME_LABEL, ""))
         return BySide(canary=frozenset(found[Side.CANARY]), stable=frozenset(found[Side.STABLE]))
 
-    def rates(self, counters: BySide[Counters]) -> BySide[Rates]:
+    def rates(self, counters: BySide[Counters], durations: BySide[Durations] = UNKNOWN) -> BySide[Rates]:
         """Count requests and bad requests of both sides, by the pods that export them.
+
+        Args:
+            counters: of each side.
+            durations: of the requests, for counters of what began and what went well.
 
         Raises:
             MetricsUnavailable: no usable answer.
             BadQuery: Prometheus does not understand a selector.
         """
         if _is_one(counters, lambda of: (*of.total, *of.bad, *of.good)):
-            return self._split(self._rates(counters.canary, None))
+            return self._split(self._question.rates(counters.canary, durations.canary, None))
         return BySide(
-            canary=self._rates(counters.canary, Side.CANARY), stable=self._rates(counters.stable, Side.STABLE)
+            canary=self._question.rates(counters.canary, durations.canary, Side.CANARY),
+            stable=self._question.rates(counters.stable, durations.stable, Side.STABLE),
         )
 
     def slow(self, histograms: BySide[Histogram], bound_seconds: float) -> tuple[BySide[Rates], Edge | None]:
@@ -105,11 +113,11 @@ class Reader:
         if edges is None:
             return alike(Rates(by_pod={}, left_out={})), None
         if _is_one(histograms, _buckets):
-            whole = self._slow(histograms.canary, edges.canary, None)
+            whole = self._question.slow(histograms.canary, edges.canary, None)
             return self._split(whole), edges.canary
         return BySide(
-            canary=self._slow(histograms.canary, edges.canary, Side.CANARY),
-            stable=self._slow(histograms.stable, edges.stable, Side.STABLE),
+            canary=self._question.slow(histograms.canary, edges.canary, Side.CANARY),
+            stable=self._question.slow(histograms.stable, edges.stable, Side.STABLE),
         ), edges.canary
 
     def edge(self, histograms: BySide[Histogram], bound_seconds: float) -> BySide[Edge] | None:
@@ -166,11 +174,11 @@ class Reader:
         if shared is None or not shared.canary.edges:
             return alike(Tallies(by_pod={}, left_out={})), None if shared is None else shared.canary
         if _is_one(histograms, _buckets):
-            whole = self._in_buckets(histograms.canary, shared.canary, None)
+            whole = self._question.in_buckets(histograms.canary, shared.canary, None)
             return self._split(whole), shared.canary
         return BySide(
-            canary=self._in_buckets(histograms.canary, shared.canary, Side.CANARY),
-            stable=self._in_buckets(histograms.stable, shared.stable, Side.STABLE),
+            canary=self._question.in_buckets(histograms.canary, shared.canary, Side.CANARY),
+            stable=self._question.in_buckets(histograms.stable, shared.stable, Side.STABLE),
         ), shared.canary
 
     def categories(self, wanted: BySide[Distribution]) -> tuple[BySide[Tallies], tuple[str, ...]]:
@@ -185,7 +193,7 @@ class Reader:
         """
         one = _is_one(wanted, _category)
         sides: tuple[Side | None, ...] = (None,) if one else tuple(Side)
-        asked = {side: self._categories(wanted.of(side or Side.CANARY), side) for side in sides}
+        asked = {side: self._question.categories(wanted.of(side or Side.CANARY), side) for side in sides}
         names = tuple(sorted({name for _, found in asked.values() for name in found}))
         index = {name: i for i, name in enumerate(names)}
         tallies = {
@@ -208,7 +216,7 @@ class Reader:
             return bool(_in_seconds(self._edges(histograms)))
         one = _is_one(wanted, _category)
         sides: tuple[Side | None, ...] = (None,) if one else tuple(Side)
-        return any(self._categories(wanted.of(side or Side.CANARY), side)[1] for side in sides)
+        return any(self._question.categories(wanted.of(side or Side.CANARY), side)[1] for side in sides)
 
     def has_counted(self, counter: Iterable[Selector]) -> bool:
         """Tell whether any of stable's series of a counter is above zero at the end of the block.
@@ -217,7 +225,7 @@ class Reader:
             MetricsUnavailable: no usable answer.
             BadQuery: Prometheus does not understand a selector.
         """
-        parts = self._parts(tuple(counter), Side.STABLE)
+        parts = self._question.parts(tuple(counter), Side.STABLE)
         return any(each.value > 0 for part in parts for each in self._block.instant(queries.newest(part), self._end))
 
     def edges_of_stable(self, histogram: Histogram) -> tuple[float, ...] | None:
@@ -301,44 +309,6 @@ class Reader:
         """
         return self._block.matrix(queries.past_query(query, self._scope, side, length, step), self._start)
 
-    def _rates(self, counters: Counters, side: Side | None) -> Rates:
-        """Count what one question is about: the series of one side, or of both for None."""
-        asked = (self._parts(each, side) for each in (counters.total, counters.good or counters.bad))
-        total, other = self._block.sums(*asked)
-        return failures(total, other) if counters.good else pair(total, other)
-
-    def _slow(self, histogram: Histogram, edge: Edge, side: Side | None) -> Rates:
-        index = {**dict.fromkeys(edge.labels, 0), **dict.fromkeys(edge.infinite, 1)}
-        parts = [queries.buckets_at(part, index) for part in self._parts(histogram.buckets, side)]
-        good, total = self._block.apart(parts, BUCKET_LABEL, index, range(2))
-        return complement(total, good)
-
-    def _in_buckets(self, histogram: Histogram, shared: Buckets, side: Side | None) -> Tallies:
-        index = {label: i for i, labels in enumerate(shared.labels) for label in labels}
-        parts = [queries.buckets_at(part, index) for part in self._parts(histogram.buckets, side)]
-        return by_bucket(self._block.apart(parts, BUCKET_LABEL, index, shared.labels))
-
-    def _categories(self, wanted: Distribution, side: Side | None) -> tuple[Selectors, frozenset[str]]:
-        """Return the selector narrowed to pods, and the categories that there are at the end of the block."""
-        selector, label = wanted.categories, wanted.label or ""
-        if selector is None:
-            return (), frozenset()
-        narrowed = queries.of_pods((selector,), self._scope, side)
-        names = frozenset(
-            each.labels.get(label, "") for each in self._block.instant(queries.newest(narrowed), self._end)
-        )
-        if "" in names:
-            raise BadQuery(
-                f"series of {selector} have no label {label}, which should name the category: check its spelling, or "
-                f'add {label}!="" to the selector'
-            )
-        if len(names) > MOST_CATEGORIES:
-            raise BadQuery(
-                f"label {label} of {selector} has {len(names)} values, and at most {MOST_CATEGORIES} categories can be "
-                "compared: choose a label with fewer, or group them in the server"
-            )
-        return narrowed, names
-
     def _edges(self, histograms: BySide[Histogram]) -> _Edges:
         sides: tuple[Side | None, ...] = (None,) if _is_one(histograms, _buckets) else tuple(Side)
         found = {}
@@ -350,10 +320,6 @@ class Reader:
                 histogram.seconds_per_unit,
             )
         return found
-
-    def _parts(self, selectors: Selectors, side: Side | None) -> tuple[Selectors, ...]:
-        """Return the selectors narrowed to pods, in groups that can be asked at once."""
-        return queries.by_metric(queries.of_pods(selectors, self._scope, side))
 
     def _split(self, found: Found) -> BySide[Found]:
         """Divide what was counted of all pods by the side that each pod belongs to."""

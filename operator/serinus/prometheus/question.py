@@ -1,0 +1,100 @@
+"""Count what one question is about: series of one side, or of both sides' pods.
+
+Knows which counters belong together. Must not know why a side is asked by itself, signals or ticks.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from serinus.errors import BadQuery
+from serinus.prometheus.block import BlockReader, Selectors
+from serinus.signals import queries
+from serinus.signals.counts import Counted, Rates, Tallies, by_bucket, complement, failures, pair
+from serinus.signals.histogram import Buckets, Edge
+from serinus.signals.presets import Counters, Distribution, Histogram
+from serinus.signals.samples import BUCKET_LABEL, POD_LABEL
+from serinus.signals.scope import Scope, Side
+from serinus.signals.views import Durations
+
+MOST_CATEGORIES = 200
+
+
+class Question:
+    """Asks for counters of one side, or of both for None."""
+
+    def __init__(self, block: BlockReader, scope: Scope, start: datetime, end: datetime) -> None:
+        self._block = block
+        self._scope = scope
+        self._start = start
+        self._end = end
+
+    def rates(self, counters: Counters, durations: Durations, side: Side | None) -> Rates:
+        """Count requests and bad ones."""
+        asked = (counters.total, counters.good or counters.bad, durations.seconds, durations.count)
+        parts = [self.parts(each, side) for each in asked]
+        if not counters.good:
+            return pair(*self._block.sums(*parts[:2]))
+        total, good, seconds, ended = self._block.sums(*parts)
+        return failures(total, good, self._came_under_way(parts[0], total, seconds, ended))
+
+    def _came_under_way(
+        self, began: tuple[Selectors, ...], total: Counted, seconds: Counted, ended: Counted
+    ) -> Mapping[str, int]:
+        """Return how many requests are under way at the end of the block in pods that had none at its start.
+
+        Without this all of them would be taken for failures in the first block of a new pod; in a busy one as many
+        end as begin. By Little's law: requests per second, times the seconds that one takes.
+        """
+        length = (self._end - self._start).total_seconds()
+        under_way = {
+            pod: int(total.by_pod.get(pod, 0) * spent / (ended.by_pod[pod] * length))
+            for pod, spent in seconds.by_pod.items()
+            if ended.by_pod.get(pod, 0) > 0
+        }
+        if not any(under_way.values()):
+            return {}
+        sums: list[dict[str, float]] = [{}, {}]
+        for index, at in enumerate((self._start - (self._end - self._start), self._start)):
+            for part in began:
+                for each in self._block.instant(queries.newest(part), at):
+                    pod = each.labels.get(POD_LABEL, "")
+                    sums[index][pod] = sums[index].get(pod, 0.0) + each.value
+        return {pod: n for pod, n in under_way.items() if sums[0].get(pod, 0.0) == sums[1].get(pod, 0.0)}
+
+    def slow(self, histogram: Histogram, edge: Edge, side: Side | None) -> Rates:
+        """Count requests, and those above an edge."""
+        index = {**dict.fromkeys(edge.labels, 0), **dict.fromkeys(edge.infinite, 1)}
+        parts = [queries.buckets_at(part, index) for part in self.parts(histogram.buckets, side)]
+        good, total = self._block.apart(parts, BUCKET_LABEL, index, range(2))
+        return complement(total, good)
+
+    def in_buckets(self, histogram: Histogram, shared: Buckets, side: Side | None) -> Tallies:
+        """Count requests by bucket."""
+        index = {label: i for i, labels in enumerate(shared.labels) for label in labels}
+        parts = [queries.buckets_at(part, index) for part in self.parts(histogram.buckets, side)]
+        return by_bucket(self._block.apart(parts, BUCKET_LABEL, index, shared.labels))
+
+    def categories(self, wanted: Distribution, side: Side | None) -> tuple[Selectors, frozenset[str]]:
+        """Return the selector narrowed to pods, and the categories that there are at the end of the block."""
+        selector, label = wanted.categories, wanted.label or ""
+        if selector is None:
+            return (), frozenset()
+        narrowed = queries.of_pods((selector,), self._scope, side)
+        names = frozenset(
+            each.labels.get(label, "") for each in self._block.instant(queries.newest(narrowed), self._end)
+        )
+        if "" in names:
+            raise BadQuery(
+                f"series of {selector} have no label {label}, which should name the category: check its spelling, or "
+                f'add {label}!="" to the selector'
+            )
+        if len(names) > MOST_CATEGORIES:
+            raise BadQuery(
+                f"label {label} of {selector} has {len(names)} values, and at most {MOST_CATEGORIES} categories can be "
+                "compared: choose a label with fewer, or group them in the server"
+            )
+        return narrowed, names
+
+    def parts(self, selectors: Selectors, side: Side | None) -> tuple[Selectors, ...]:
+        """Return the selectors narrowed to pods, in groups that can be asked at once."""
+        return queries.by_metric(queries.of_pods(selectors, self._scope, side))
