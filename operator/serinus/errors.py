@@ -16,6 +16,7 @@
     ├── MetricsError
     │   ├── MetricsUnavailable  Prometheus gave no usable answer: hold
     │   └── BadQuery            Prometheus understood that the query is wrong: a person has to mend it
+    │       └── NoMetrics       nothing that is known of the server, or seen of its data, fits the signal
     └── BrokenInvariant       our own bug: loud
 """
 
@@ -100,6 +101,10 @@ class MetricsUnavailable(MetricsError):
 
 class BadQuery(MetricsError):
     """Prometheus says that the query itself is wrong."""
+
+
+class NoMetrics(BadQuery):
+    """Nothing that is known of the server, or seen of its data, fits the signal."""
 
 
 class BrokenInvariant(SerinusError):

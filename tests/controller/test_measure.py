@@ -420,7 +420,7 @@ def test_histograms_that_nobody_exports() -> None:
 def test_a_runtime_without_the_counters() -> None:
     signal = replace(ERRORS, kind=SignalKind.IMPLAUSIBLE)
     found = missing(signal, CANARY, STABLE)
-    assert (found.reason, "give the signal its own metrics" in found.message) == (contract.REASON_BAD_QUERY, True)
+    assert (found.reason, "give the signal its own metrics" in found.message) == (contract.REASON_NO_SERIES, True)
 
 
 def test_a_comparison_needs_both_sides() -> None:

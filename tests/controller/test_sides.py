@@ -263,6 +263,7 @@ def test_without_instrumentation_signals_of_data_say_what_to_do() -> None:
     scraped = kserve(C1, 1, 1).counter(S1, "request_preprocess_seconds_count", 5, model_name="fraud")
     found = one(scraped, data(SignalKind.PREDICTION_DRIFT), canary="kserve", stable="kserve")
     assert isinstance(found, Missing)
+    assert found.reason == contract.REASON_NO_SERIES
     assert "serinus-instrument" in found.message
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from serinus import contract
-from serinus.errors import BadQuery, BrokenInvariant
+from serinus.errors import BadQuery, BrokenInvariant, NoMetrics
 from serinus.judge.measurements import (
     HistogramMeasurement,
     Measurement,
@@ -72,6 +72,8 @@ def read_signal(signal: Signal, views: Views, scope: Scope, reader: Reader) -> S
         if signal.kind is SignalKind.COMPARISON:
             return _read_comparison(signal, reader)
         return _read_query(signal, reader)
+    except NoMetrics as error:
+        return missing(contract.REASON_NO_SERIES, error.message)
     except BadQuery as error:
         return missing(contract.REASON_BAD_QUERY, error.message)
 

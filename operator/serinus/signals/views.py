@@ -5,7 +5,7 @@ Knows presets and kinds of signals. Must not know what is exported now, or how a
 
 from dataclasses import dataclass, replace
 
-from serinus.errors import BadQuery
+from serinus.errors import NoMetrics
 from serinus.rollout.types import Signal, SignalKind
 from serinus.signals.capabilities import data_source, obstacle
 from serinus.signals.placeholders import FEATURE, filled
@@ -41,7 +41,7 @@ def counters_of(signal: Signal, views: Views, model: str) -> BySide[Counters]:
     """Return the counters of a signal that counts bad cases.
 
     Raises:
-        BadQuery: a side has none.
+        NoMetrics: a side has none.
     """
     if signal.total is not None and signal.bad is not None:
         own = Counters(total=(parse_selector(signal.total),), bad=(parse_selector(signal.bad),))
@@ -71,7 +71,7 @@ def histogram_of(signal: Signal, views: Views, model: str) -> BySide[Histogram]:
     """Return the histograms of durations of a signal: the user's own, in seconds, else the presets'.
 
     Raises:
-        BadQuery: a side has none.
+        NoMetrics: a side has none.
     """
     if signal.buckets is not None:
         own = Histogram(buckets=(parse_selector(signal.buckets),), seconds_per_unit=1.0)
@@ -85,7 +85,7 @@ def distributions_of(signal: Signal, views: Views) -> tuple[BySide[Distribution]
     Sides of different servers are compared where both have a distribution of the same form.
 
     Raises:
-        BadQuery: there is none.
+        NoMetrics: there is none.
     """
     if signal.buckets is not None:
         own = Distribution(buckets=parse_selector(signal.buckets))
@@ -145,6 +145,8 @@ def _of_feature(distribution: Distribution, feature: str) -> Distribution:
     )
 
 
-def _impossible(signal: Signal, known: Preset, view: View) -> BadQuery:
+def _impossible(signal: Signal, known: Preset, view: View) -> NoMetrics:
     why = obstacle(signal, known, view.data)
-    return BadQuery(why or f"{known.runtime} has no metrics for signals of kind {signal.kind}: give it its own metrics")
+    return NoMetrics(
+        why or f"{known.runtime} has no metrics for signals of kind {signal.kind}: give it its own metrics"
+    )
