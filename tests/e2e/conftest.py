@@ -93,6 +93,7 @@ def started_operator(
             "SERINUS_SCRAPE_TIMEOUT": "1s",
             "SERINUS_METRICS_PORT": "0",
             "SERINUS_FETCH_IMAGE": place.fetch_image,
+            "SERINUS_TRACK_INTERVAL": "10s",
         },
         log=folder / "operator.log",
     )

@@ -174,6 +174,22 @@ def test_artifact_replaced_in_mid_rollout_reaches_no_pod_of_it(store: Store, mod
     assert model.seen()["status"]["model"] == resolved
 
 
+def test_new_artifact_behind_a_tracked_uri_is_rolled_out(store: Store, models: Models) -> None:
+    model = models("artifact-tracked")
+    uri = store.put(f"models/tracked/{FILE}", line(1))
+    model.apply(spec(artifact(uri, track=True)))
+    first = model.wait_ready(within=START_SECONDS)
+    known = model.seen()["status"]["model"]
+    again = model.wait("looked up again", lambda obj: obj["status"]["model"] != known, within=60)
+    assert again["status"]["model"]["digest"] == known["digest"]
+    assert stable_of(again)["revision"] == first
+
+    store.put(f"models/tracked/{FILE}", line(2))
+    promoted = model.wait("promoted", lambda obj: stable_of(obj).get("revision") != first, within=120)
+    assert said_by(model, stable_of(promoted)["revision"]) == {2.0}
+    assert promoted["status"]["model"]["digest"] != known["digest"]
+
+
 def restart_pods(model: Model, revision: str) -> None:
     """Delete a revision's pods and wait until others are ready."""
     before = model.pods(revision)
