@@ -1,6 +1,7 @@
 """A web server on loopback that misbehaves on demand: breaks off, fails, ignores ranges, changes files."""
 
 import re
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,9 +57,11 @@ class WebServer:
 
 
 @contextmanager
-def serving() -> Iterator[WebServer]:
+def serving(tls: ssl.SSLContext | None = None) -> Iterator[WebServer]:
     """Serve until the block ends."""
     server = _Server(("127.0.0.1", 0), _Handler)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     web = WebServer(server.server_address[1])
     server.web = web  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -105,6 +108,8 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._send(item, broken)
 
+    do_HEAD = do_GET  # noqa: N815
+
     def _send(self, item: Item, broken: int | None) -> None:
         match = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers["Range"] or "")
         start, end = 0, len(item.content)
@@ -123,7 +128,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         body = item.content[start:end]
         try:
-            self.wfile.write(body if broken is None else body[:broken])
+            if self.command == "GET":
+                self.wfile.write(body if broken is None else body[:broken])
             self.wfile.flush()
         except OSError:
             broken = 0

@@ -15,7 +15,6 @@ import obstore
 from obstore import exceptions
 from obstore.store import AzureStore, GCSStore, S3Store
 
-from serinus.fetch.authorities import trust_the_usual_ones
 from serinus.fetch.failures import FetchFailed, Passing, Reason
 from serinus.fetch.pins import Pin, fingerprint
 from serinus.fetch.remote import Found, RemoteFile
@@ -39,6 +38,7 @@ _METADATA = re.compile(r"169\.254\.\d|/latest/(api/token|meta-data)|computeMetad
 _STATUS = re.compile(r"\bstatus(?: code)?:? \"?(\d{3})\b|\b(\d{3}) (?:Bad Request|Unauthorized|Forbidden|Not Found)")
 _CODE = re.compile(r"<Code>([^<]*)</Code>")
 _MESSAGE = re.compile(r"<Message>([^<]*)</Message>")
+_UNTRUSTED = re.compile(r"invalid peer certificate[\w :]*|UnknownIssuer|CaUsedAsEndEntity")
 _UNREADABLE = re.compile(r"(?i)unable to (?:decode|open) service account|DecodeCredentials|decode.{0,20}\bkey\b")
 _MISSING = re.compile(
     r"(?i)missing (?:credential|account|key|bucket|region)|could not find|no credentials|MissingAccount"
@@ -75,7 +75,6 @@ class ObjectSource:
         if certificates:
             client["root_certificate"] = certificates
         retry: dict[str, Any] = {"max_retries": 2, "retry_timeout": timedelta(seconds=30)}
-        trust_the_usual_ones()
         with self._failures(""):
             self._store = _open_store(uri, client, retry)
 
@@ -182,6 +181,12 @@ class ObjectSource:
         text = str(error)
         if _METADATA.search(text) or _MISSING.search(text):
             return FetchFailed(Reason.CREDENTIALS_MISSING, f"There are no credentials for {shown}. {hint}")
+        if untrusted := _UNTRUSTED.search(text):
+            return FetchFailed(
+                Reason.UNREACHABLE,
+                f"{shown} cannot be trusted: {untrusted[0]}. Put the authority's certificate (PEM) into the Secret as "
+                "SERINUS_FETCH_CA.",
+            )
         if _UNREADABLE.search(text):
             return FetchFailed(
                 Reason.CREDENTIALS_MISSING,

@@ -1,10 +1,8 @@
 """Opens the source that a URI asks for. Only the libraries of that kind of store are imported."""
 
-import os
 from collections.abc import Mapping
-from functools import cache
-from pathlib import Path
 
+from serinus.fetch.authorities import trust
 from serinus.fetch.failures import FetchFailed, Reason
 from serinus.fetch.source import Source
 from serinus.fetch.uri import HubUri, MlflowUri, ObjectUri, RegistryUri, WebUri, parse_uri
@@ -31,6 +29,7 @@ def open_source(text: str, environment: Mapping[str, str]) -> Source:
     uri = parse_uri(text)
     allow_http = environment.get(ALLOW_HTTP, "").strip().lower() == "true"
     certificates = environment.get(CERTIFICATES, "")
+    trust(certificates)
     try:
         match uri:
             case ObjectUri():
@@ -71,18 +70,4 @@ def _open_mlflow(uri: MlflowUri, environment: Mapping[str, str], certificates: s
 
 
 def _web(hint: str, certificates: str, allow_http: bool) -> Web:
-    return Web(allow_http=allow_http, hint=hint, certificates=_file_of(certificates) if certificates else None)
-
-
-@cache
-def _file_of(certificates: str) -> str:
-    """Return the path of a file that holds the usual authorities and the given ones; it ends with the process.
-
-    It lies in memory: the container's file system may be read-only.
-    """
-    import certifi  # noqa: PLC0415
-
-    descriptor = os.memfd_create("authorities")
-    with os.fdopen(os.dup(descriptor), "wb") as out:
-        out.write(Path(certifi.where()).read_bytes() + b"\n" + certificates.encode())
-    return f"/proc/self/fd/{descriptor}"
+    return Web(allow_http=allow_http, hint=hint, certificates=trust(certificates))
