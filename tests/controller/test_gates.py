@@ -176,6 +176,20 @@ def test_after_a_restart_the_gate_is_run_again() -> None:
     assert world.status()["rejected"][0]["reason"] == "SmokeFailed"
 
 
+def test_paused_in_the_middle_a_restarted_operator_waits_before_it_asks_again() -> None:
+    world = begun(ONLY_STATUS)
+    gates = held(world)
+    world.run_until(lambda _: bool(gates), 20)
+    tried = canary(world)
+    world.annotate("fraud", "pause", f"{tried}/1")
+    world.run(2)
+    world.restart()
+    world.run(10)
+    assert not world.asked
+    world.annotate("fraud", "resume", f"{tried}/1")
+    world.run_until(lambda seen: seen.asked, 5)
+
+
 def test_a_gate_without_result_ends_at_the_progress_deadline() -> None:
     world = begun(ONLY_STATUS, progressDeadline="20s")
     held(world)
