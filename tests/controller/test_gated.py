@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from serinus import contract
-from serinus.controller.gated import PATIENCE, Gated, gated, unscraped
+from serinus.controller.gated import BLIND, PATIENCE, Gated, gated, unscraped
 from serinus.controller.measure import GATE_PATIENCE, Measured, measure
 from serinus.judge.measurements import RateMeasurement
 from serinus.rollout.smoke import Smoke
@@ -138,10 +138,16 @@ def test_a_target_that_is_down_counts_for_nothing() -> None:
 def test_a_stable_pod_that_cannot_be_scraped_is_not_waited_for_for_ever() -> None:
     tsdb = Tsdb()
     late = 3 + int(PATIENCE.total_seconds())
-    tsdb.add(moment(late), "up", 1, pod=C1, namespace="risk", instance="a")
-    tsdb.add(moment(late), "up", 0, pod=S1, namespace="risk", instance="b")
-    assert at_once(tsdb, late - 5) == (C1, S1)
+    tsdb.add(moment(late - 10), "up", 1, pod=C1, namespace="risk", instance="a")
+    tsdb.add(moment(late - 10), "up", 0, pod=S1, namespace="risk", instance="b")
+    assert at_once(tsdb, late - 5) == (S1,)
     assert at_once(tsdb, late) == ()
+
+
+def test_where_metrics_are_pushed_and_no_target_is_known_a_time_has_to_do() -> None:
+    late = 3 + int(BLIND.total_seconds())
+    assert at_once(Tsdb(), late - 5) == (C1, S1)
+    assert at_once(Tsdb(), late) == ()
 
 
 def seen(name: str, revision: str, started: datetime, *, ready: bool = True) -> PodSeen:

@@ -374,7 +374,7 @@ def test_a_canary_that_nobody_scrapes_is_told_and_not_counted() -> None:
         del pods[name]
     hidden: dict[str, Any] = {}
     world.prometheus.pods = _Without(pods, tried, hidden)
-    world.run(150)
+    world.run(215)
     condition = world.condition("MetricsAvailable")
     assert (condition["status"], condition["reason"]) == ("False", "NoSeries")
     assert f"Prometheus has not scraped fraud-{tried}" in condition["message"]

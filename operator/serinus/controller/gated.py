@@ -18,6 +18,8 @@ SETTLE = timedelta(seconds=2)
 """A server may count a request a moment after it answered, and the clocks of operator and Prometheus differ."""
 PATIENCE = timedelta(minutes=5)
 """So long a stable pod that Prometheus cannot scrape is waited for: only its golden requests could be counted."""
+BLIND = timedelta(minutes=2)
+"""Where no target has an ``up`` (metrics that are pushed), samples that much later are taken to hold all requests."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +68,11 @@ def unscraped(known: Gated, scope: Scope, prometheus: Asks, at: datetime) -> tup
     Raises:
         MetricsUnavailable: no usable answer.
     """
+    samples = prometheus.instant(queries.scraped_at(scope), at).samples
+    if not samples and at - known.ended > BLIND:
+        return ()
     oldest: dict[str, float] = {}
-    for sample in prometheus.instant(queries.scraped_at(scope), at).samples:
+    for sample in samples:
         pod = sample.labels.get(POD_LABEL, "")
         if sample.value > 0:  # a target that is down has 0, and counts where another one of its pod is up
             oldest[pod] = min(sample.value, oldest.get(pod, sample.value))

@@ -24,7 +24,7 @@ from serinus.signals.scope import BySide, Scope, Side
 
 PATIENCE = timedelta(minutes=5)
 """A Prometheus that answers about a tick, but for so long not about the past, must not hold the rollout for ever."""
-GATE_PATIENCE = timedelta(minutes=2)
+GATE_PATIENCE = timedelta(minutes=3)
 """Before it is worth a word that no scrape has come since a gate ended."""
 ROUTES_SETTLE = timedelta(seconds=5)
 """Between a pod's readiness and the last node that routes to it."""
