@@ -86,6 +86,18 @@ def test_a_first_revision_with_an_impossible_signal_is_refused_from_the_preset_a
     assert world.pods_of(world.status().get("stable", {}).get("revision", "none")) == []
 
 
+def test_a_bound_that_one_generation_of_a_family_can_tell_is_let_through_until_it_is_known_which_runs() -> None:
+    world = World()
+    world.apply(spec("model:1", SLOW | {"bound": "15s"}, runtime="knative"))
+    world.run_until(lambda w: w.condition("Ready").get("status") == "True")
+    first = world.status()["stable"]["revision"]
+    world.prometheus.exports = {first: ("kn_serving_invocation_duration_seconds_count",)}
+    world.apply(spec("model:2", SLOW | {"bound": "15s"}, runtime="knative"))
+    stalled(world, contract.REASON_SIGNAL_IMPOSSIBLE, "kn_serving_invocation_duration_seconds_bucket, 10 s")
+    world.prometheus.exports = {first: ("revision_app_request_count",)}
+    begun(world)
+
+
 def test_a_bound_above_stables_last_bucket_begins_no_attempt_until_it_is_mended() -> None:
     world, first = serving()
     world.prometheus.edges = {first: ("0.1", "0.5", "1.0", "+Inf")}
@@ -126,6 +138,21 @@ def test_a_newer_spec_with_an_impossible_signal_withdraws_the_canary_and_stable_
     stalled(world, contract.REASON_SIGNAL_IMPOSSIBLE, "the bound 3 s is above")
     assert world.selected() == first
     assert "canary" not in world.status().get("metrics", {})
+
+
+def test_a_canary_whose_status_was_lost_leaves_users_when_it_may_not_begin_anew() -> None:
+    world, first = serving()
+    world.apply(spec("model:2", SLOW))
+    second = begun(world)
+    world.run_until(lambda w: w.status()["canary"]["weight"] > 0, limit=60)
+    world.prometheus.edges = {first: ("0.1", "1.0", "+Inf")}
+    body = world.body()
+    body["status"] = {}
+    world.cluster.put(body)
+    world.run(5)
+    assert world.condition("Stalled")["reason"] == contract.REASON_SIGNAL_IMPOSSIBLE
+    assert world.selected() == first
+    assert world.pods_of(second) == []
 
 
 def test_a_retry_of_an_impossible_signal_waits_for_the_mending_and_then_begins() -> None:

@@ -22,7 +22,8 @@ from serinus.rollout.decide import Decision
 from serinus.rollout.types import Signal, SignalKind
 from serinus.signals.detection import looked_for
 from serinus.signals.feasibility import Evidence, obstacles
-from serinus.signals.recognition import Recognitions, needs_data, recognise_sides, views_of
+from serinus.signals.presets import family
+from serinus.signals.recognition import Recognition, Recognitions, needs_data, recognise_sides, views_of
 from serinus.signals.scope import BySide, Scope, Side, alike
 from serinus.signals.views import DRIFT_KINDS, Views, distributions_of, histogram_of
 
@@ -54,7 +55,9 @@ class Admission:
         """
         desired, stable = candidate.desired, sighting.progress.stable
         if stable is None:
-            _refuse(desired.plan.signals, _declared(desired.revision, candidate.stored.runtime), model, None)
+            runtimes = alike(candidate.stored.runtime)
+            nothing_seen = recognise_sides(alike(desired.revision), runtimes, alike(frozenset[str]()), {})
+            _refuse(desired.plan.signals, _possible(nothing_seen, runtimes), model, None)
         if stable is None or decision.started is None:
             return judged
         scope = make_scope(candidate, desired.revision, stable.revision, sighting.observed, model)
@@ -67,7 +70,7 @@ class Admission:
                 contract.REASON_RUNTIME_MISMATCH,
                 f"{known.stable.because}; no attempt begins until then, and revision {stable.revision} serves on",
             )
-        _refuse(desired.plan.signals, known, model, evidence)
+        _refuse(desired.plan.signals, _possible(known, declared), model, evidence)
         before = read_recognised(body.get("status") or {})
         return replace(judged, recognised=known, notes=judged.notes + recognition_notes(before, known))
 
@@ -75,7 +78,7 @@ class Admission:
         self, signals: tuple[Signal, ...], scope: Scope, declared: BySide[str], now: datetime
     ) -> tuple[Recognitions, Evidence | None]:
         revisions = BySide(canary=scope.revision(Side.CANARY), stable=scope.revision(Side.STABLE))
-        nothing: BySide[frozenset[str]] = alike(frozenset())
+        nothing = alike(frozenset[str]())
         try:
             if self._prometheus is None:
                 return recognise_sides(revisions, declared, nothing, {}), None
@@ -89,14 +92,27 @@ class Admission:
             return recognise_sides(revisions, declared, nothing, {}), None
 
 
-def _declared(revision: str, runtime: str) -> Recognitions:
-    nothing: BySide[frozenset[str]] = alike(frozenset())
-    return recognise_sides(alike(revision), alike(runtime), nothing, {})
+def _possible(known: Recognitions, declared: BySide[str]) -> tuple[Recognitions, ...]:
+    """Return by what both sides may turn out to be read: of a family that was not seen yet, by any of its members."""
+
+    def members(side: Side) -> tuple[Recognition, ...]:
+        of, names = known.of(side), [each.runtime for each in family(declared.of(side))]
+        if of.recognised or of.runtime not in names:
+            return (of,)
+        return tuple(replace(of, runtime=name) for name in names)
+
+    return tuple(
+        BySide(canary=canary, stable=stable) for canary in members(Side.CANARY) for stable in members(Side.STABLE)
+    )
 
 
-def _refuse(signals: tuple[Signal, ...], known: Recognitions, model: str, evidence: Evidence | None) -> None:
-    if found := obstacles(signals, views_of(known, model), model, evidence):
-        raise Stall(contract.REASON_SIGNAL_IMPOSSIBLE, f"no attempt begins: {'; '.join(found)}")
+def _refuse(
+    signals: tuple[Signal, ...], possible: tuple[Recognitions, ...], model: str, evidence: Evidence | None
+) -> None:
+    """Refuse what cannot be measured, whichever of the possible servers it turns out to be."""
+    found = [obstacles(signals, views_of(each, model), model, evidence) for each in possible]
+    if all(found):
+        raise Stall(contract.REASON_SIGNAL_IMPOSSIBLE, f"no attempt begins: {'; '.join(found[0])}")
 
 
 def _evidence(signals: tuple[Signal, ...], views: Views, model: str, reader: Reader) -> Evidence:

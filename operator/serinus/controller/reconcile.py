@@ -92,6 +92,7 @@ class Reconciler:
                 return self._wait(body, children, recorder, candidate)
             desired = candidate.desired
             sighting = observe(children, desired, progress, now)
+            progress = sighting.progress  # read back, where the status was lost
             sighting = self._gates.look(children, candidate, sighting, model_name(body), now)
             judged = self._judge.judge(body, candidate, sighting, model_name(body), now)
             decision = decide(desired, sighting.observed, sighting.progress, judged.assessment, judged.measuring, now)
