@@ -12,7 +12,7 @@ from typing import Any
 from serinus import contract
 from serinus.api.analysis import Analysis
 from serinus.api.artifact import make_artifact
-from serinus.api.desired import wanted_references
+from serinus.api.desired import References, wanted_references
 from serinus.api.parse import make_desired, model_name, parse_model_deployment, revision_source, tracks_config
 from serinus.api.rollout import Rollout
 from serinus.api.spec import ModelDeploymentSpec
@@ -76,33 +76,34 @@ def prepare(children: Children, body: Mapping[str, Any], progress: Progress, loo
     target = lookups.target(artifact, hash_with, lambda full_hash: _find(children, full_hash))
     references = _references(children, spec)
     if isinstance(target, Pending):
-        held = _revision_under_way(children, progress, spec.service.name or children.name)
-        found = children.stored_revision(held) if held is not None else None
-        if found is None:
-            return target
-        stored = read_controller_revision(found)
-        desired = replace(make_desired(body, stored.revision, references), model=stored.model)
-        return Candidate(
-            desired=desired, stored=stored, is_stored=True, config_maps={}, pending=target.message, again=POLL
-        )
+        under_way = _revision_under_way(children, progress, spec.service.name or children.name)
+        stored = children.stored_revision(under_way) if under_way is not None else None
+        return target if stored is None else _hold(body, read_controller_revision(stored), references, target)
     desired = make_desired(body, target.revision, references)
     if target.found is not None:
-        stored = read_controller_revision(target.found)
+        revision = read_controller_revision(target.found)
     else:
-        stored = _render(
-            body, desired, target, Delivery.of(artifact, target.resolved, lookups.fetching.image), config_maps
-        )
+        delivery = Delivery.of(artifact, target.resolved, lookups.fetching.image)
+        revision = _render(body, desired, target, delivery, config_maps)
     candidate = Candidate(
-        desired=replace(desired, model=target.known or stored.model, model_trouble=target.trouble),
-        stored=stored,
+        desired=replace(desired, model=target.known or revision.model, model_trouble=target.trouble),
+        stored=revision,
         is_stored=target.found is not None,
         config_maps=config_maps,
         again=target.again,
-        notes=_notes(body, target, stored),
+        notes=_notes(body, target, revision),
     )
     if not candidate.is_stored:
         _rehearse(lookups.cluster, children, candidate)
     return candidate
+
+
+def _hold(body: Mapping[str, Any], stored: StoredRevision, references: References, pending: Pending) -> Candidate:
+    """Return what is under way as if it were asked for, until what is asked for is known."""
+    desired = replace(make_desired(body, stored.revision, references), model=stored.model)
+    return Candidate(
+        desired=desired, stored=stored, is_stored=True, config_maps={}, pending=pending.message, again=POLL
+    )
 
 
 def _revision_under_way(children: Children, progress: Progress, service: str) -> str | None:

@@ -89,22 +89,23 @@ def make_lookup_job(
             "backoffLimit": 0,
             "activeDeadlineSeconds": int(LONGEST.total_seconds()),
             "ttlSecondsAfterFinished": int(KEPT.total_seconds()),
-            "template": {
-                # None of our own labels: the Services select by those.
-                "metadata": {
-                    "labels": {contract.LABEL_LOOKUP: metadata["name"], **_NO_SIDECARS},
-                    "annotations": _NO_SIDECARS,
-                },
-                "spec": {
-                    **{key: pod[key] for key in _SHARED if key in pod},
-                    "restartPolicy": "Never",
-                    "automountServiceAccountToken": False,
-                    "enableServiceLinks": False,
-                    "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
-                    "containers": [{**container, "terminationMessagePolicy": "FallbackToLogsOnError"}],
-                    "volumes": [scratch_volume()],
-                },
-            },
+            "template": _pod_template(metadata["name"], pod, container),
+        },
+    }
+
+
+def _pod_template(job: str, pod: Mapping[str, Any], container: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        # None of our own labels: the Services select by those.
+        "metadata": {"labels": {contract.LABEL_LOOKUP: job, **_NO_SIDECARS}, "annotations": _NO_SIDECARS},
+        "spec": {
+            **{key: pod[key] for key in _SHARED if key in pod},
+            "restartPolicy": "Never",
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+            "containers": [{**container, "terminationMessagePolicy": "FallbackToLogsOnError"}],
+            "volumes": [scratch_volume()],
         },
     }
 
