@@ -65,57 +65,119 @@ def said_by(model: Model, revision: str) -> set[float]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Broken:
-    """A model that serves, and whose next revision cannot have its artifact."""
+class Served:
+    """A model of the store that serves."""
 
     model: Model
-    stable: str
+    revision: str
     pods: set[str]
 
 
 GOOD = line(1)
 WRONG_DIGEST = digest_of(b"something else")
-# What is wrong with spec.model, and patterns of the sentence.
+# What is wrong with spec.model, and patterns of the sentence. A download that breaks is tried three times: its turn
+# comes last.
 BROKEN: dict[str, tuple[dict[str, Any], list[str]]] = {
     "digest-wrong": (
         artifact("s3://models/good/model.json", digest=WRONG_DIGEST),
         [WRONG_DIGEST, digest_of(GOOD)],
     ),
-    "download-breaks": (artifact("s3://models/broken/model.json"), ["broke|interrupt|incomplete|cut|ended"]),
     "credentials-missing": (
         artifact("s3://models/good/model.json", secret=KEYLESS, digest=digest_of(GOOD)),
         ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"],
     ),
+    "download-breaks": (artifact("s3://models/broken/model.json"), ["broke|interrupt|incomplete|cut|ended"]),
 }
+HELD = [*weights(50), {"approval": {}}]
 
 
 @pytest.fixture(scope="module")
-def broken(
+def served(
     store: Store, api: ApiServer, namespace: str, started_operator: OperatorProcess
-) -> Iterator[dict[str, Broken]]:
-    """Return ModelDeployments that serve a model of the store, each with a canary that cannot, all at the same time."""
+) -> Iterator[dict[str, Served]]:
+    """Return ModelDeployments that serve models of the store; those of BROKEN have a canary that cannot."""
     uri = store.put(f"models/good/{FILE}", GOOD)
     store.put(f"models/broken/{FILE}", line(2) + b" " * 100_000)
-    models = {fault: Model(api, namespace, f"artifact-{fault}") for fault in BROKEN}
-    for model in models.values():
-        model.apply(spec(artifact(uri, digest=digest_of(GOOD))))
+    first = {
+        **dict.fromkeys(BROKEN, spec(artifact(uri, digest=digest_of(GOOD)))),
+        "mended": spec(artifact(store.put(f"models/mended/{FILE}", line(1))), steps=HELD),
+        "tracked": spec(artifact(store.put(f"models/tracked/{FILE}", line(1)), track=True), steps=HELD),
+        "replaced": spec(artifact(store.put(f"history/line/{FILE}", line(1))), steps=HELD, replicas=1),
+    }
+    models = {name: Model(api, namespace, f"artifact-{name}") for name in first}
+    for name, model in models.items():
+        model.apply(first[name])
     found = {}
-    for fault, model in models.items():
-        stable = model.wait_ready(within=START_SECONDS)
-        found[fault] = Broken(model=model, stable=stable, pods=model.pod_uids(stable))
-    for fault, model in models.items():
-        model.apply(spec(BROKEN[fault][0]))
+    for name, model in models.items():
+        revision = model.wait_ready(within=START_SECONDS)
+        found[name] = Served(model=model, revision=revision, pods=model.pod_uids(revision))
+        if name in BROKEN:
+            model.apply(spec(BROKEN[name][0]))
     yield found
     for model in models.values():
         model.delete()
 
 
+def test_unreachable_artifact_stalls_before_the_start_and_goes_on_when_it_is_mended(
+    served: dict[str, Served], store: Store, models: Models
+) -> None:
+    model = models.take(served["mended"].model)
+    store.make_secret("store-to-be-mended", {})
+    uri = store.put(f"models/mended/{FILE}", line(2))
+    model.apply(spec(artifact(uri, secret="store-to-be-mended"), version="2", steps=HELD))
+    stalled = model.wait("stalled", lambda obj: is_true(obj, "Stalled"), within=60)
+    assert condition(stalled, "Stalled")["reason"] == "ModelUnresolved"
+    assert "AWS_ACCESS_KEY_ID" in condition(stalled, "Stalled")["message"]
+    assert not canary_of(stalled)
+    assert model.pod_uids(served["mended"].revision) == served["mended"].pods
+    store.make_secret("store-to-be-mended", KEYS)
+    second = model.wait_canary(after=served["mended"].revision, within=90)["revision"]
+    assert said_by(model, second) == {2.0}
+
+
+def test_artifact_replaced_in_mid_rollout_reaches_no_pod_of_it(
+    served: dict[str, Served], store: Store, models: Models
+) -> None:
+    model, first = models.take(served["replaced"].model), served["replaced"].revision
+    assert said_by(model, first) == {1.0}
+    uri = store.put(f"history/line/{FILE}", line(2))
+    model.apply(spec(artifact(uri), version="2", steps=HELD, replicas=2))
+    second = model.wait_canary(after=first, within=START_SECONDS, step=1)["revision"]
+    assert said_by(model, second) == {2.0}
+    resolved = model.seen()["status"]["model"]
+
+    store.put(f"history/line/{FILE}", line(3))
+    restart_pods(model, first, second)
+    assert (said_by(model, first), said_by(model, second)) == ({1.0}, {2.0}), "a restarted pod loaded something newer"
+    model.order("approve", f"{second}/1/1")
+    model.wait_promoted(second)
+    eventually("both pods serve", lambda: all_ready(model, second, pods=2), within=60)
+    assert said_by(model, second) == {2.0}, "a pod of the promotion loaded something newer"
+    assert model.seen()["status"]["model"] == resolved
+
+
+def test_new_artifact_behind_a_tracked_uri_is_rolled_out(
+    served: dict[str, Served], store: Store, models: Models
+) -> None:
+    model, first = models.take(served["tracked"].model), served["tracked"].revision
+    known = model.seen()["status"]["model"]
+    again = model.wait("looked up again", lambda obj: obj["status"]["model"] != known, within=60)
+    assert again["status"]["model"]["digest"] == known["digest"]
+    assert stable_of(again)["revision"] == first
+
+    store.put(f"models/tracked/{FILE}", line(2))
+    second = model.wait_canary(after=first, within=90)["revision"]
+    assert said_by(model, second) == {2.0}
+    assert said_by(model, first) == {1.0}
+    assert model.seen()["status"]["model"]["digest"] != known["digest"]
+
+
 @pytest.mark.parametrize("fault", BROKEN)
 def test_revision_without_its_artifact_is_rolled_back_with_the_cause(
-    broken: dict[str, Broken], models: Models, fault: str
+    served: dict[str, Served], models: Models, fault: str
 ) -> None:
-    served, (_, words) = broken[fault], BROKEN[fault]
-    model = models.take(served.model)
+    stable, (_, words) = served[fault], BROKEN[fault]
+    model = models.take(stable.model)
     rejection = model.wait_rejected(within=FAILED_WITHIN)
     assert rejection["reason"] == "ModelFetchFailed", rejection
     for word in words:
@@ -124,90 +186,32 @@ def test_revision_without_its_artifact_is_rolled_back_with_the_cause(
     seen = model.seen()
     assert condition(seen, "Stalled")["reason"] == "ModelFetchFailed"
     assert is_true(seen, "Available")
-    assert model.served_revision() == served.stable
-    assert model.pod_uids(served.stable) == served.pods
-    assert said_by(model, served.stable) == {1.0}
+    assert model.served_revision() == stable.revision
+    assert model.pod_uids(stable.revision) == stable.pods
+    assert said_by(model, stable.revision) == {1.0}
 
 
-def test_unreachable_artifact_stalls_before_the_start_and_goes_on_when_it_is_mended(
-    store: Store, models: Models
-) -> None:
-    model = models("artifact-mended")
-    uri = store.put(f"models/mended/{FILE}", line(1))
-    model.apply(spec(artifact(uri)))
-    first = model.wait_ready(within=START_SECONDS)
-    pods = model.pod_uids(first)
-    store.make_secret("store-to-be-mended", {})
-    store.put(f"models/mended/{FILE}", line(2))
-    model.apply(spec(artifact(uri, secret="store-to-be-mended"), version="2"))
-    stalled = model.wait("stalled", lambda obj: is_true(obj, "Stalled"), within=90)
-    assert condition(stalled, "Stalled")["reason"] == "ModelUnresolved"
-    assert "AWS_ACCESS_KEY_ID" in condition(stalled, "Stalled")["message"]
-    assert not canary_of(stalled)
-    assert model.pod_uids(first) == pods
-    store.make_secret("store-to-be-mended", KEYS)
-    promoted = model.wait("promoted", lambda obj: stable_of(obj).get("revision") not in {"", first}, within=120)
-    assert said_by(model, stable_of(promoted)["revision"]) == {2.0}
+def restart_pods(model: Model, *revisions: str) -> None:
+    """Delete the pods of revisions and wait until as many others are ready."""
+    before = {revision: model.pods(revision) for revision in revisions}
+    gone = {pod["metadata"]["uid"] for pods in before.values() for pod in pods}
+    for pods in before.values():
+        for pod in pods:
+            model.api.delete("Pod", model.namespace, pod["metadata"]["name"])
+    for revision, pods in before.items():
+        eventually(
+            f"other pods of {revision} are ready",
+            lambda revision=revision, pods=pods: (
+                all_ready(model, revision, pods=len(pods)) and not gone & model.pod_uids(revision)
+            ),
+            within=60,
+        )
 
 
-def test_artifact_replaced_in_mid_rollout_reaches_no_pod_of_it(store: Store, models: Models) -> None:
-    model = models("artifact-replaced")
-    steps = [*weights(50), {"approval": {}}]
-    uri = store.put(f"history/line/{FILE}", line(1))
-    model.apply(spec(artifact(uri), steps=steps))
-    first = model.wait_ready(within=START_SECONDS)
-    assert said_by(model, first) == {1.0}
-
-    store.put(f"history/line/{FILE}", line(2))
-    model.apply(spec(artifact(uri), version="2", steps=steps, replicas=2))
-    second = model.wait_canary(after=first, within=START_SECONDS, step=1)["revision"]
-    assert said_by(model, second) == {2.0}
-    resolved = model.seen()["status"]["model"]
-
-    store.put(f"history/line/{FILE}", line(3))
-    for revision, slope in ((first, 1.0), (second, 2.0)):
-        restart_pods(model, revision)
-        assert said_by(model, revision) == {slope}, "a restarted pod loaded another artifact"
-    model.order("approve", f"{second}/1/1")
-    model.wait_promoted(second)
-    eventually("both pods serve", lambda: said_by_ready(model, second, pods=2) == {2.0}, within=60)
-    assert model.seen()["status"]["model"] == resolved
-
-
-def test_new_artifact_behind_a_tracked_uri_is_rolled_out(store: Store, models: Models) -> None:
-    model = models("artifact-tracked")
-    uri = store.put(f"models/tracked/{FILE}", line(1))
-    model.apply(spec(artifact(uri, track=True)))
-    first = model.wait_ready(within=START_SECONDS)
-    known = model.seen()["status"]["model"]
-    again = model.wait("looked up again", lambda obj: obj["status"]["model"] != known, within=60)
-    assert again["status"]["model"]["digest"] == known["digest"]
-    assert stable_of(again)["revision"] == first
-
-    store.put(f"models/tracked/{FILE}", line(2))
-    promoted = model.wait("promoted", lambda obj: stable_of(obj).get("revision") != first, within=120)
-    assert said_by(model, stable_of(promoted)["revision"]) == {2.0}
-    assert promoted["status"]["model"]["digest"] != known["digest"]
-
-
-def restart_pods(model: Model, revision: str) -> None:
-    """Delete a revision's pods and wait until others are ready."""
-    before = model.pods(revision)
-    for pod in before:
-        model.api.delete("Pod", model.namespace, pod["metadata"]["name"])
-    gone = {pod["metadata"]["uid"] for pod in before}
-
-    def replaced() -> bool:
-        pods = model.pods(revision)
-        return len(pods) == len(before) and all(pod["metadata"]["uid"] not in gone and is_ready(pod) for pod in pods)
-
-    eventually(f"other pods of {revision} are ready", replaced, within=60)
-
-
-def said_by_ready(model: Model, revision: str, *, pods: int) -> set[float] | None:
-    """Return what so many pods of a revision predict, None while they are not all ready."""
+def all_ready(model: Model, revision: str, *, pods: int) -> bool:
+    """Tell whether a revision has so many pods, and all are ready."""
     found = model.pods(revision)
-    return said_by(model, revision) if len(found) == pods and all(is_ready(pod) for pod in found) else None
+    return len(found) == pods and all(is_ready(pod) for pod in found)
 
 
 def is_ready(pod: dict[str, Any]) -> bool:

@@ -35,7 +35,8 @@ def test_bound_above_the_last_bucket_is_refused_before_the_start(place: Place, m
     pods_of_stable = f'namespace="{model.namespace}",pod=~"{model.name}-{first}-.*"'
     buckets = f'http_request_duration_seconds_bucket{{{pods_of_stable},handler="{SCORER.path}"}}'
     with model.load(new_per_second=10, path=SCORER.path, bodies=BODIES):
-        eventually("stable's buckets are known", lambda: ask(place, buckets), within=20)
+        # The operator looks a scrape timeout back.
+        eventually("stable's buckets are known", lambda: ask(place, f"{buckets} offset 3s"), within=20)
         model.apply(SCORER.spec({"VERSION": "2"}, analysis={"interval": "5s", "signals": [TOO_SLOW]}))
         stalled = model.wait("stalled", lambda obj: is_true(obj, "Stalled"), within=30, never=canary_of)
     assert condition(stalled, "Stalled")["reason"] == "SignalImpossible"
