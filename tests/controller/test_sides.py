@@ -82,36 +82,6 @@ def test_what_was_begun_and_did_not_go_well_is_bad(after: float | None, bad: int
     assert one(scraped, ERRORS, canary="kserve", stable="kserve") == rates((100, bad), (50, 0))
 
 
-def slow_model(pod: str, since: float, *, failing: float = 0.0, seconds: int = 6) -> Scraped:
-    """Store a pod of a KServe model that takes some seconds per request: ten begin each second since a moment."""
-    scraped = Scraped()
-    for at in range(-20, 40):
-        begun = max(0.0, 10 * (at - since))
-        ended = max(0.0, 10 * (at - seconds - since))
-        target = Scraped.target(pod) | {"model_name": "fraud"}
-        if begun:
-            scraped.tsdb.add(moment(at), "request_preprocess_seconds_count", begun, **target)
-            scraped.tsdb.add(moment(at), "request_predict_seconds_sum", ended * seconds, **target)
-            scraped.tsdb.add(moment(at), "request_predict_seconds_count", ended, **target)
-            scraped.tsdb.add(moment(at), "request_postprocess_seconds_count", ended * (1 - failing), **target)
-    return scraped.counter(S1, "request_preprocess_seconds_count", 5, model_name="fraud").counter(
-        S1, "request_postprocess_seconds_count", 5, model_name="fraud"
-    )
-
-
-@pytest.mark.parametrize(("failing", "bad"), [(0.0, 0), (0.5, 20), (1.0, 40)])
-def test_what_a_new_pod_is_still_answering_is_not_all_taken_for_failures(failing: float, bad: int) -> None:
-    # Since 15, for 10 s: of 100 that began 40 have ended after 6 s each, so 60 are under way.
-    found = one(slow_model(C1, 15, failing=failing), ERRORS, canary="kserve", stable="kserve")
-    assert found == rates((100, bad), (50, 0))
-
-
-@pytest.mark.parametrize(("failing", "bad"), [(0.0, 0), (0.5, 50)])
-def test_a_pod_that_was_busy_before_is_counted_as_it_is(failing: float, bad: int) -> None:
-    found = one(slow_model(C1, -15, failing=failing), ERRORS, canary="kserve", stable="kserve")
-    assert found == rates((100, bad), (50, 0))
-
-
 def renamed() -> Scraped:
     """Stable counts under the names of an old version, in milliseconds; canary under those of a new one, in seconds."""
     scraped = Scraped()

@@ -32,7 +32,6 @@ from serinus.signals.views import (
     Views,
     counters_of,
     distributions_of,
-    durations_of,
     histogram_of,
 )
 
@@ -86,7 +85,7 @@ def missing(reason: str, message: str) -> SignalReading:
 def _read_rate(signal: Signal, views: Views, scope: Scope, reader: Reader) -> SignalReading:
     counters = counters_of(signal, views, scope.model)
     around = _around(counters.mapped(lambda of: of.total[0]), views, scope, reader)
-    return _compare_rates(reader.rates(counters, durations_of(signal, views, scope.model)), around)
+    return _compare_rates(reader.rates(counters), around)
 
 
 def _read_latency(signal: Signal, views: Views, scope: Scope, reader: Reader) -> SignalReading:

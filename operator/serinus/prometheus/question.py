@@ -3,18 +3,16 @@
 Knows which counters belong together. Must not know why a side is asked by itself, signals or ticks.
 """
 
-from collections.abc import Mapping
 from datetime import datetime
 
 from serinus.errors import BadQuery
 from serinus.prometheus.block import BlockReader, Selectors
 from serinus.signals import queries
-from serinus.signals.counts import Counted, Rates, Tallies, by_bucket, complement, failures, pair
+from serinus.signals.counts import Rates, Tallies, by_bucket, complement, failures, pair
 from serinus.signals.histogram import Buckets, Edge
 from serinus.signals.presets import Counters, Distribution, Histogram
-from serinus.signals.samples import BUCKET_LABEL, POD_LABEL
+from serinus.signals.samples import BUCKET_LABEL
 from serinus.signals.scope import Scope, Side
-from serinus.signals.views import Durations
 
 MOST_CATEGORIES = 200
 
@@ -28,38 +26,12 @@ class Question:
         self._start = start
         self._end = end
 
-    def rates(self, counters: Counters, durations: Durations, side: Side | None) -> Rates:
+    def rates(self, counters: Counters, side: Side | None) -> Rates:
         """Count requests and bad ones."""
-        asked = (counters.total, counters.good or counters.bad, durations.seconds, durations.count)
-        parts = [self.parts(each, side) for each in asked]
-        if not counters.good:
-            return pair(*self._block.sums(*parts[:2]))
-        total, good, seconds, ended = self._block.sums(*parts)
-        return failures(total, good, self._came_under_way(parts[0], total, seconds, ended))
-
-    def _came_under_way(
-        self, began: tuple[Selectors, ...], total: Counted, seconds: Counted, ended: Counted
-    ) -> Mapping[str, int]:
-        """Return how many requests are under way at the end of the block in pods that had none at its start.
-
-        Without this all of them would be taken for failures in the first block of a new pod; in a busy one as many
-        end as begin. By Little's law: requests per second, times the seconds that one takes.
-        """
-        length = (self._end - self._start).total_seconds()
-        under_way = {
-            pod: int(total.by_pod.get(pod, 0) * spent / (ended.by_pod[pod] * length))
-            for pod, spent in seconds.by_pod.items()
-            if ended.by_pod.get(pod, 0) > 0
-        }
-        if not any(under_way.values()):
-            return {}
-        sums: list[dict[str, float]] = [{}, {}]
-        for index, at in enumerate((self._start - (self._end - self._start), self._start)):
-            for part in began:
-                for each in self._block.instant(queries.newest(part), at):
-                    pod = each.labels.get(POD_LABEL, "")
-                    sums[index][pod] = sums[index].get(pod, 0.0) + each.value
-        return {pod: n for pod, n in under_way.items() if sums[0].get(pod, 0.0) == sums[1].get(pod, 0.0)}
+        total, other = self._block.sums(
+            self.parts(counters.total, side), self.parts(counters.good or counters.bad, side)
+        )
+        return failures(total, other) if counters.good else pair(total, other)
 
     def slow(self, histogram: Histogram, edge: Edge, side: Side | None) -> Rates:
         """Count requests, and those above an edge."""

@@ -29,7 +29,6 @@ from serinus.signals.presets import Counters, Distribution, Histogram
 from serinus.signals.samples import NAME_LABEL, POD_LABEL, Track
 from serinus.signals.scope import BySide, Scope, Side, alike
 from serinus.signals.selectors import Selector
-from serinus.signals.views import Durations
 
 __all__ = ["Asks", "Reader"]
 
@@ -37,9 +36,6 @@ Found = TypeVar("Found", Rates, Tallies)
 Wanted = TypeVar("Wanted")
 _Edges = Mapping[Side | None, tuple[Mapping[str, frozenset[str]], float]]
 """Per question: the ``le`` labels that each pod has, and what their numbers are to be multiplied with."""
-
-
-UNKNOWN = alike(Durations())
 
 
 class Reader:
@@ -82,22 +78,18 @@ class Reader:
                 found[side].add(each.labels.get(NAME_LABEL, ""))
         return BySide(canary=frozenset(found[Side.CANARY]), stable=frozenset(found[Side.STABLE]))
 
-    def rates(self, counters: BySide[Counters], durations: BySide[Durations] = UNKNOWN) -> BySide[Rates]:
+    def rates(self, counters: BySide[Counters]) -> BySide[Rates]:
         """Count requests and bad requests of both sides, by the pods that export them.
-
-        Args:
-            counters: of each side.
-            durations: of the requests, for counters of what began and what went well.
 
         Raises:
             MetricsUnavailable: no usable answer.
             BadQuery: Prometheus does not understand a selector.
         """
         if _is_one(counters, lambda of: (*of.total, *of.bad, *of.good)):
-            return self._split(self._question.rates(counters.canary, durations.canary, None))
+            return self._split(self._question.rates(counters.canary, None))
         return BySide(
-            canary=self._question.rates(counters.canary, durations.canary, Side.CANARY),
-            stable=self._question.rates(counters.stable, durations.stable, Side.STABLE),
+            canary=self._question.rates(counters.canary, Side.CANARY),
+            stable=self._question.rates(counters.stable, Side.STABLE),
         )
 
     def slow(self, histograms: BySide[Histogram], bound_seconds: float) -> tuple[BySide[Rates], Edge | None]:

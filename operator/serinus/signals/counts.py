@@ -220,25 +220,15 @@ def pair(total: Counted, bad: Counted) -> Rates:
     return Rates(by_pod=by_pod, left_out=left_out)
 
 
-def failures(total: Counted, good: Counted, under_way: Mapping[str, int] = {}) -> Rates:
+def failures(total: Counted, good: Counted) -> Rates:
     """Join a counter of all requests and one of those that went well; a pod without such ones has none.
 
     A request that is being answered at the end of a block has begun and has not gone well yet: it counts as bad in
     this block, and as one good request too many, which is left aside, in the next.
-
-    Args:
-        total: of all that began.
-        good: of all that went well.
-        under_way: by how many more requests are being answered at the block's end than at its start, by pod; 0 if
-            absent.
     """
     left_out = {**good.left_out, **total.left_out}
     left_out |= dict.fromkeys(good.by_pod.keys() - total.by_pod.keys() - left_out.keys(), WITHOUT_TOTAL)
-    by_pod = {
-        pod: (n, max(0, n - good.by_pod.get(pod, 0) - under_way.get(pod, 0)))
-        for pod, n in total.by_pod.items()
-        if pod not in left_out
-    }
+    by_pod = {pod: (n, max(0, n - good.by_pod.get(pod, 0))) for pod, n in total.by_pod.items() if pod not in left_out}
     return Rates(by_pod=by_pod, left_out=left_out)
 
 

@@ -3,7 +3,7 @@
 Knows presets and kinds of signals. Must not know what is exported now, or how an answer is fetched.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from serinus.errors import NoMetrics
 from serinus.rollout.types import Signal, SignalKind
@@ -29,14 +29,6 @@ class View:
 Views = BySide[View]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Durations:
-    """How long requests took: seconds in all, and how many there were. Both empty: not known."""
-
-    seconds: tuple[Selector, ...] = ()
-    count: tuple[Selector, ...] = ()
-
-
 def counters_of(signal: Signal, views: Views, model: str) -> BySide[Counters]:
     """Return the counters of a signal that counts bad cases.
 
@@ -47,24 +39,6 @@ def counters_of(signal: Signal, views: Views, model: str) -> BySide[Counters]:
         own = Counters(total=(parse_selector(signal.total),), bad=(parse_selector(signal.bad),))
         return BySide(canary=own, stable=own)
     return views.mapped(lambda view: _counters(signal, view, model))
-
-
-def durations_of(signal: Signal, views: Views, model: str) -> BySide[Durations]:
-    """Return the durations beside counters of what began and what went well; nothing for other counters."""
-
-    def sums(view: View) -> Durations:
-        known = described_by(signal, view, model)
-        if signal.total is not None or signal.kind is not SignalKind.ERRORS or known.errors is None:
-            return Durations()
-        if not known.errors.good or known.latency is None or known.latency.seconds_per_unit != 1.0:
-            return Durations()
-        names = [(each, each.metric.removesuffix("_bucket")) for each in known.latency.buckets]
-        return Durations(
-            seconds=tuple(replace(each, metric=f"{name}_sum") for each, name in names),
-            count=tuple(replace(each, metric=f"{name}_count") for each, name in names),
-        )
-
-    return views.mapped(sums)
 
 
 def histogram_of(signal: Signal, views: Views, model: str) -> BySide[Histogram]:
