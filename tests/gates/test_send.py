@@ -120,20 +120,45 @@ def test_a_server_that_never_answers() -> None:
         ask(target, timeout=0.2)
 
 
-def test_what_is_not_http() -> None:
-    with silent() as target, socket.create_server(("127.0.0.1", 0)) as server:
+@contextmanager
+def says(raw: bytes) -> Iterator[Target]:
+    """Listen for one connection, say a few bytes and hang up."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
 
         def speak() -> None:
             connection, _ = server.accept()
             with connection:
                 connection.recv(1000)
-                connection.sendall(b"SSH-2.0-OpenSSH\r\n")
+                connection.sendall(raw)
 
         thread = threading.Thread(target=speak)
         thread.start()
-        with pytest.raises(NoAnswer, match="BadStatusLine"):
-            ask(Target(pod="p", ip=target.ip, port=server.getsockname()[1]))
+        yield Target(pod="p", ip="127.0.0.1", port=server.getsockname()[1])
         thread.join()
+
+
+def test_what_is_not_http() -> None:
+    with says(b"SSH-2.0-OpenSSH\r\n") as target, pytest.raises(NoAnswer, match="BadStatusLine"):
+        ask(target)
+
+
+@pytest.mark.parametrize(
+    ("head", "why"),
+    [
+        (b"Content-Length: 1000\r\n\r\n", r"the answer \(200\) broke off after 5 of 1000 bytes"),
+        (b"Content-Length: 9000000\r\n\r\n", r"broke off after 5 of 9000000 bytes"),
+        (b"Transfer-Encoding: chunked\r\n\r\n8\r\n", "IncompleteRead"),
+    ],
+)
+def test_an_answer_that_breaks_off_is_none(head: bytes, why: str) -> None:
+    with says(b"HTTP/1.1 200 OK\r\n" + head + b'{"a":') as target, pytest.raises(NoAnswer, match=why):
+        ask(target)
+
+
+@pytest.mark.parametrize(("method", "head"), [("HEAD", b"200 OK\r\nContent-Length: 9"), ("GET", b"204 No Content")])
+def test_an_answer_that_has_no_body_is_whole(method: str, head: bytes) -> None:
+    with says(b"HTTP/1.1 " + head + b"\r\n\r\n") as target:
+        assert ask(target, method=method).body == ""
 
 
 def pod(ip: str | None = "10.0.0.7", **spec: Any) -> dict[str, Any]:

@@ -92,6 +92,7 @@ def send(target: Target, request: GateRequest, identity: str, timeout_seconds: f
         late.start()
         connection.request(request.method, request.path, _encoded(request.body), _headers(request, identity))
         response = connection.getresponse()
+        announced = response.length
         body = response.read(MOST_BYTES + 1)
     except (OSError, HTTPException, ValueError) as error:
         spent = time.monotonic() - began
@@ -103,6 +104,9 @@ def send(target: Target, request: GateRequest, identity: str, timeout_seconds: f
     spent = time.monotonic() - began
     if spent >= timeout_seconds:
         raise NoAnswer(f"no whole answer within {timeout_seconds:g} s")
+    # The library is content with fewer bytes than were announced when it is asked for a number of them.
+    if announced is not None and len(body) < min(announced, MOST_BYTES + 1):
+        raise NoAnswer(f"the answer ({response.status}) broke off after {len(body)} of {announced} bytes")
     return Answer(
         status=response.status,
         body=body[:MOST_BYTES].decode("utf-8", errors="replace"),
