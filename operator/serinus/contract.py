@@ -48,6 +48,8 @@ ANNOTATION_RUNTIME = "serinus.dev/runtime"
 # On the Job that looks a model's URI up: its number in a row of tries, and why the one before it failed.
 ANNOTATION_LOOKUP_TRIES = "serinus.dev/lookup-tries"
 ANNOTATION_LOOKUP_FAILURE = "serinus.dev/last-failure"
+# And the generation of the spec that it was started for.
+ANNOTATION_LOOKUP_GENERATION = "serinus.dev/generation"
 # On its pods, which carry no other label of ours: the Services select by those.
 LABEL_LOOKUP = "serinus.dev/lookup"
 # Environment variables of the serving container: the revision's name, and that of the model as the server knows it.

@@ -180,6 +180,7 @@ BAD = {
     "unknown split": _bad(
         minimal(traffic={"split": "Magic"}), "spec.traffic.split", 'supported values: "Replicas", "Gateway"'
     ),
+    "password in a uri": _bad(model(uri="https://bob:secret@h/x"), "spec.model.uri", "put HTTPS_USERNAME and"),
     "unknown scheme": _bad(model(uri="ftp://x/y"), "spec.model.uri", "write where the model is, beginning with one of"),
     "digest of no shape": _bad(
         model(uri="s3://a/b", digest="sha256:ABC"), "spec.model.digest", "write sha256: and 64 hexadecimal digits"

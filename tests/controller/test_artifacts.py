@@ -106,6 +106,21 @@ def test_another_image_has_the_artifact_as_it_is_when_its_rollout_starts() -> No
     assert len(world.cluster.store.lookups) == lookups
 
 
+def test_an_answer_that_nobody_used_is_not_taken_for_what_stands_there_minutes_later() -> None:
+    world = serving()
+    world.apply(spec(image="server:2"))
+    world.reconcile()
+    world.cluster.settle()
+    world.cluster.settle()
+    world.apply(spec(image="server:3"))
+    world.run_until(lambda w: stable_of(w) and not w.status().get("canary") and w.selected() == stable_of(w), limit=300)
+    world.run(90)
+    world.cluster.store.content[URI] = NEW
+    world.apply(spec(image="server:2"))
+    world.run_until(lambda w: w.status().get("canary", {}).get("state") == "Analysing")
+    assert pins(world)[world.status()["canary"]["revision"]] == {f"pin of {NEW}"}
+
+
 def test_while_a_newer_artifact_is_looked_up_the_canary_goes_on_being_judged() -> None:
     world = serving()
     first = stable_of(world)
@@ -269,6 +284,24 @@ def test_a_first_revision_whose_fetch_fails_says_so() -> None:
     world.run(2)
     assert world.condition("Ready")["reason"] == contract.REASON_MODEL_FETCH_FAILED
     assert "rejected" not in world.status()
+
+
+def test_a_stable_pod_that_cannot_fetch_says_why_and_changes_nothing_else() -> None:
+    world = serving()
+    first = stable_of(world)
+    world.fail(first, Fault.FETCH_FAILED)
+    world.run(20)
+    ready = world.condition("Ready")
+    assert (ready["status"], ready["reason"]) == ("False", contract.REASON_MODEL_FETCH_FAILED)
+    assert "DigestMismatch" in ready["message"]
+    assert world.condition("Stalled")["status"] == "False"
+    assert stable_of(world) == first
+    assert "rejected" not in world.status()
+    assert (world.reconcile() or timedelta.max) <= timedelta(seconds=15)
+    world.fail(first, Fault.READY)
+    world.run(3)
+    assert truth(world) == ("True", "False", "False")
+    assert world.reconcile() is None
 
 
 # --- followed -----------------------------------------------------------------------------------------------------

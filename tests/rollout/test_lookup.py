@@ -8,7 +8,16 @@ import pytest
 
 from serinus.rollout.artifact import MOST_PIN_BYTES, Artifact, Resolved
 from serinus.rollout.fetching import CONTAINER, FetchImage
-from serinus.rollout.lookup import Gone, Looking, Unresolved, last_failure_of, make_lookup_job, read_lookup, tries_of
+from serinus.rollout.lookup import (
+    Gone,
+    Looking,
+    Unresolved,
+    is_stale,
+    last_failure_of,
+    make_lookup_job,
+    read_lookup,
+    tries_of,
+)
 from serinus.rollout.names import lookup_name
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -22,6 +31,7 @@ def make_job(*, tries: int = 1, last_failure: str = "", secret: str | None = Non
         metadata=METADATA,
         pod=pod,
         image=FetchImage(name="serinus:1"),
+        generation=3,
         tries=tries,
         last_failure=last_failure,
     )
@@ -92,7 +102,7 @@ def test_what_a_lookup_says(pod: dict[str, Any], expected: object) -> None:
     [
         (ended(1, failure("Unreachable")), "Unreachable: it is so", 10 - 2),
         (ended(2, failure("CredentialsMissing")), "CredentialsMissing: it is so", 30 - 2),
-        (ended(137, ""), "exit code 137", 30 - 2),
+        (ended(137, ""), "exit code 137", 10 - 2),
         (ended(0, "no JSON"), "no answer that can be read", 30 - 2),
         (ended(0, answer(digest=7)), "no answer that can be read", 30 - 2),
         (ended(0, answer(pin="p" * (MOST_PIN_BYTES + 1))), "no answer that can be read", 30 - 2),
@@ -137,3 +147,12 @@ def test_a_job_remembers_what_came_before_it() -> None:
     job = make_job(tries=3, last_failure="the store is down")
     assert (tries_of(job), last_failure_of(job)) == (3, "the store is down")
     assert (tries_of(make_job()), last_failure_of(make_job())) == (1, "")
+
+
+@pytest.mark.parametrize(
+    ("generation", "age_seconds", "stale"), [(3, 5000, False), (4, 60, False), (4, 61, True), (2, 61, True)]
+)
+def test_an_answer_to_an_earlier_spec_is_good_for_a_minute(generation: int, age_seconds: int, stale: bool) -> None:
+    answered = Resolved(digest=DIGEST, pin="p", at=NOW - timedelta(seconds=age_seconds))
+    assert is_stale(make_job(), answered, generation, NOW) is stale
+    assert not is_stale(make_job(), Looking(), generation, NOW)

@@ -115,6 +115,10 @@ GONE = '{"schema":1,"reason":"NotFound","message":"s3://models/fraud/7 has no ob
 DOWN = '{"schema":1,"reason":"Unreachable","message":"no answer from store:9000"}'
 
 
+def evicted(pod: dict[str, Any]) -> dict[str, Any]:
+    return {**pod, "status": {**pod["status"], "phase": "Failed", "reason": "Evicted"}}
+
+
 def failed_fetch(code: int, message: str, restarts: int = 0, **state: Any) -> dict[str, Any]:
     ended = {"terminated": {"exitCode": code, "reason": "Error" if code else "Completed", "message": message}}
     status = {
@@ -136,10 +140,14 @@ def failed_fetch(code: int, message: str, restarts: int = 0, **state: Any) -> di
         (failed_fetch(1, DOWN, 2, running={}), None),
         (failed_fetch(1, DOWN, 2, waiting={"reason": "CrashLoopBackOff"}), "Unreachable: no answer from store:9000"),
         (failed_fetch(1, DOWN, 3, running={}), "Unreachable: no answer from store:9000"),
+        (failed_fetch(127, "line\npython3: No module named serinus\n"), None),
         (
-            failed_fetch(127, "line\npython3: No module named serinus\n"),
-            "exit code 127: python3: No module named serinus",
+            failed_fetch(127, "line\nno serinus\n", 2, waiting={"reason": "CrashLoopBackOff"}),
+            "exit code 127: no serinus",
         ),
+        (failed_fetch(137, ""), None),
+        (failed_fetch(143, "", 1, running={}), None),
+        (evicted(failed_fetch(2, "")), None),
         (failed_fetch(2, ""), "exit code 2: it left no message"),
         (failed_fetch(2, '["no", "object"]'), 'exit code 2: ["no", "object"]'),
     ],

@@ -11,6 +11,7 @@ from serinus.api.schema import written
 from serinus.api.wire import Loose, Name, Rule, Ruled, Strings, Wire
 
 URI_PATTERN = r"^((s3|gs|az|https|hf|oci|pvc)://|models:/).+"
+LOGIN_IN_URI = r"^(s3|gs|https|oci)://[^/]*@"
 DIGEST_PATTERN = "^sha256:[a-f0-9]{64}$"
 PORT_NAME_PATTERN = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 
@@ -139,6 +140,12 @@ class Model(Wire):
                         message="write where the model is, beginning with one of "
                         "s3:// gs:// az:// https:// hf:// oci:// pvc:// models:/",
                         holds=lambda uri: re.match(URI_PATTERN, uri) is not None,
+                    ),
+                    Rule(
+                        cel=f"!self.matches('{LOGIN_IN_URI}')",
+                        message="everybody who may read this object would read the password: take it out, and put "
+                        "HTTPS_USERNAME and HTTPS_PASSWORD, or what docs/artifacts.md names, into secretRef",
+                        holds=lambda uri: re.match(LOGIN_IN_URI, uri) is None,
                     ),
                 )
             ),

@@ -24,6 +24,7 @@ from serinus.rollout.lookup import (
     Looking,
     Lookup,
     Unresolved,
+    is_stale,
     last_failure_of,
     make_lookup_job,
     read_lookup,
@@ -113,7 +114,7 @@ class Lookups:
         """Return the revision of the newest artifact that is known; a failing store changes nothing about it."""
         known = Known.from_wire((self.body.get("status") or {}).get("model") or {})
         stands = None
-        if known is not None and known.uri == artifact.uri and known.digest is not None and known.at is not None:
+        if known is not None and known.uri == artifact.shown and known.digest is not None and known.at is not None:
             full_hash = hash_with(known.digest)
             revision, found = find(full_hash)
             due = known.at + self.fetching.track_interval - self.now
@@ -126,7 +127,7 @@ class Lookups:
         if isinstance(answer, Resolved):
             full_hash = hash_with(answer.digest)
             revision, found = find(full_hash)
-            seen = Known(uri=artifact.uri, digest=answer.digest, at=answer.at)
+            seen = Known(uri=artifact.shown, digest=answer.digest, at=answer.at)
             again = max(answer.at + self.fetching.track_interval - self.now, POLL)
             return Target(revision=revision, full_hash=full_hash, found=found, resolved=answer, known=seen, again=again)
         if stands is None:
@@ -157,6 +158,7 @@ class Lookups:
         lookup = read_lookup(job, pods, self.now)
         # A Job from before the newest answer is the one that gave it, or an earlier one.
         is_old = newer_than is not None and parse_time(job["metadata"]["creationTimestamp"]) <= newer_than
+        is_old = is_old or is_stale(job, lookup, self.body["metadata"]["generation"], self.now)
         if isinstance(lookup, Gone) or (is_old and not isinstance(lookup, Looking)):
             self._start_again(artifact, name, uid)
             return Looking()
@@ -186,6 +188,7 @@ class Lookups:
             metadata=make_job_metadata(self.body["metadata"], name),
             pod=self.body["spec"]["template"]["spec"],
             image=self.fetching.image,
+            generation=self.body["metadata"]["generation"],
             **given,
         )
 
@@ -201,12 +204,12 @@ def _without(answer: Lookup, artifact: Artifact) -> Pending:
     """
     if isinstance(answer, Unresolved):
         message = (
-            f"{answer.message}; what stands behind {artifact.uri} has to be known before a revision starts,"
+            f"{answer.message}; what stands behind {artifact.shown} has to be known before a revision starts,"
             " it is tried again"
         )
         again = LOOK_AGAIN if answer.reason == contract.REASON_MODEL_UNRESOLVED else None
         raise Stall(answer.reason, message if again else answer.message, again=again)
-    return Pending(message=f"looking up what stands behind {artifact.uri}; what serves stays as it is")
+    return Pending(message=f"looking up what stands behind {artifact.shown}; what serves stays as it is")
 
 
 LOOK_AGAIN = timedelta(seconds=2)

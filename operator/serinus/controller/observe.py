@@ -31,6 +31,8 @@ class Sighting:
     """All reports, while something is under way."""
     orphans: tuple[Manifest, ...] = ()
     """Reports and stored revisions of an earlier life, found when the memory was lost: to be adopted."""
+    is_short: bool = False
+    """Stable has fewer ready pods than it shall have, and its pods may tell why."""
 
 
 def observe(children: Children, desired: Desired, progress: Progress, now: datetime) -> Sighting:
@@ -41,7 +43,8 @@ def observe(children: Children, desired: Desired, progress: Progress, now: datet
     reports = children.reports() if active else []
     if is_lost:
         progress = recover(children, desired, progress, deployments, reports, now)
-    pods = [parse_pod(each, now) for each in children.pods()] if active else []
+    is_short = lacks_pods(desired, progress, deployments)
+    pods = [parse_pod(each, now) for each in children.pods()] if active or is_short else []
     report = _report_of(desired, progress, reports)
     return Sighting(
         observed=Observed(
@@ -57,6 +60,7 @@ def observe(children: Children, desired: Desired, progress: Progress, now: datet
         report=report,
         reports=tuple(reports),
         orphans=_orphans(children, reports) if is_lost else (),
+        is_short=is_short,
     )
 
 
@@ -71,6 +75,13 @@ def is_active(desired: Desired, progress: Progress) -> bool:
     if stable is None or stable.since is None or progress.canary is not None or progress.retiring:
         return True
     return desired.revision != stable.revision
+
+
+def lacks_pods(desired: Desired, progress: Progress, deployments: Iterable[Mapping[str, Any]]) -> bool:
+    """Tell whether stable has fewer ready pods than it shall have."""
+    stable = progress.stable
+    seen = _revisions(deployments).get(stable.revision) if stable is not None else None
+    return seen is not None and seen.ready < desired.replicas
 
 
 def recover(

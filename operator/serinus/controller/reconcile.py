@@ -35,6 +35,8 @@ from serinus.rollout.types import Progress
 
 CONFIG_POLL = timedelta(seconds=60)
 """ConfigMaps of users are not watched; an object that tracks some looks at them this often."""
+SHORT_POLL = timedelta(seconds=15)
+"""Pods are not watched; why stable lacks some is looked up this often."""
 STALLED_POLL = timedelta(seconds=30)
 """What stalls may be mended outside of the object: a ConfigMap made, a name freed."""
 
@@ -97,6 +99,9 @@ class Reconciler:
             judged = self._judge.judge(body, candidate, sighting, model_name(body), now)
             decision = decide(desired, sighting.observed, sighting.progress, judged.assessment, judged.measuring, now)
             judged = self._admission.admit(body, candidate, sighting, judged, decision, model_name(body), now)
+            if judged.obstacle is not None:
+                held = replace(sighting.observed, obstacle=judged.obstacle)
+                decision = decide(desired, held, progress, judged.assessment, judged.measuring, now)
             decision = told_of_model(decision, candidate)
             applier = Applier(self._cluster, self._cache, children, candidate, self._settled)
             applier.check(decision.plan)
@@ -116,6 +121,8 @@ class Reconciler:
                 self._cluster.delete(ROLLOUT_REPORT, namespace, report["metadata"]["name"], report["metadata"]["uid"])
         self._report(body, candidate.notes + judged.notes + decision.notes)
         polls = [CONFIG_POLL] if candidate.config_maps else []
+        polls += [SHORT_POLL] if sighting.is_short else []
+        polls += [STALLED_POLL] if judged.obstacle is not None else []
         return min(
             [each for each in (decision.requeue_after, candidate.again, *polls) if each is not None], default=None
         )

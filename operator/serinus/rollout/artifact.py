@@ -11,8 +11,8 @@ from typing import Any
 
 MOUNT_PATH = "/mnt/models"
 MOST_PIN_BYTES = 2500
-RETRY_HELPS = 1
-"""Exit code of a fetch that may succeed when it is asked again; any other needs a person."""
+NEEDS_A_PERSON = 2
+"""Exit code of a fetch that will not succeed when it is asked again; any other (a signal, too) may have been chance."""
 _PVC = "pvc://"
 _LONGEST = 600
 
@@ -38,6 +38,12 @@ class Artifact:
             return None
         claim, _, path = self.uri.removeprefix(_PVC).partition("/")
         return claim, path.strip("/")
+
+    @property
+    def shown(self) -> str:
+        """Return the URI for people: without what follows a question mark, where signatures stand."""
+        place, mark, _ = self.uri.partition("?")
+        return f"{place}?…" if mark else place
 
     @property
     def is_looked_up(self) -> bool:

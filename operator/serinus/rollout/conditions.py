@@ -51,12 +51,14 @@ def make_conditions(view: View) -> tuple[Condition, ...]:
     """Return all seven conditions, in the order of ``contract.CONDITION_TYPES``."""
     reason, sentence = describe(view)
     available = _available(view)
-    rejected = view.state is State.REJECTED
-    ready = view.state is State.STABLE and _is_complete(view)
+    rejected = view.state is State.REJECTED or is_held_back(view.progress, view.observed)
+    ready = view.state is State.STABLE and not rejected and _is_complete(view)
     moving = not (ready or rejected)
-    if view.state is State.STABLE and not ready:
+    if view.state is State.STABLE and moving:
         reason = contract.REASON_WAITING_FOR_PODS
         sentence = f"waiting until all {view.desired.replicas} pods of revision {view.desired.revision} are ready"
+        if fact := fact_about(view.observed, view.desired.revision):
+            reason, sentence = fact.reason, f"{sentence}: {fact.message}"
     return (
         Condition(type=contract.READY, status=ready, reason=reason, message=sentence),
         Condition(type=contract.RECONCILING, status=moving, reason=reason, message=sentence),
@@ -71,6 +73,11 @@ def make_conditions(view: View) -> tuple[Condition, ...]:
         ),
         _paused(view),
     )
+
+
+def is_held_back(progress: Progress, observed: Observed) -> bool:
+    """Tell whether the spec asks for an attempt that may not begin."""
+    return observed.obstacle is not None and progress.canary is None
 
 
 def stalled_conditions(progress: Progress, observed: Observed, reason: str, message: str) -> tuple[Condition, ...]:
@@ -133,6 +140,8 @@ def describe(view: View) -> tuple[str, str]:
     progress, canary = view.progress, view.progress.canary
     if view.state is State.INITIALIZING:
         return _describe_first(view)
+    if view.observed.obstacle is not None and canary is None:
+        return view.observed.obstacle.reason, view.observed.obstacle.message
     if view.state is State.REJECTED:
         rejection = progress.rejection_of(view.desired.revision)
         if rejection is not None:

@@ -46,8 +46,8 @@ class Delivery:
     def known(self) -> Known:
         """Return what is known about the artifact that the pods get."""
         if self.resolved is None:
-            return Known(uri=self.artifact.uri, digest=self.artifact.digest)
-        return Known(uri=self.artifact.uri, digest=self.resolved.digest, at=self.resolved.at)
+            return Known(uri=self.artifact.shown, digest=self.artifact.digest)
+        return Known(uri=self.artifact.shown, digest=self.resolved.digest, at=self.resolved.at)
 
 
 def deliver(pod: dict[str, Any], delivery: Delivery) -> None:

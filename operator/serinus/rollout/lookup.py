@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from serinus import contract
-from serinus.rollout.artifact import RETRY_HELPS, Artifact, Resolved, read_resolved, why_failed
+from serinus.rollout.artifact import NEEDS_A_PERSON, Artifact, Resolved, read_resolved, why_failed
 from serinus.rollout.fetching import CONTAINER, FetchImage, fetch_container, scratch_volume
 from serinus.rollout.pods import parse_pod, parse_time
 
@@ -20,6 +20,8 @@ PATIENCE = LONGEST - timedelta(seconds=30)
 """A lookup whose pod cannot start is begun anew after this."""
 KEPT = timedelta(minutes=10)
 """How long a lookup that ended stays, to be looked into."""
+FRESH = timedelta(minutes=1)
+"""An answer to an earlier spec is good for so long, so that an autoscaler's writes do not make it void."""
 NO_POD_GRACE = timedelta(seconds=30)
 _FIRST_DELAY = {True: timedelta(seconds=10), False: timedelta(seconds=30)}
 LONGEST_DELAY = timedelta(minutes=2)
@@ -61,6 +63,7 @@ def make_lookup_job(
     metadata: Mapping[str, Any],
     pod: Mapping[str, Any],
     image: FetchImage | None,
+    generation: int,
     tries: int = 1,
     last_failure: str = "",
 ) -> dict[str, Any]:
@@ -71,6 +74,7 @@ def make_lookup_job(
         metadata: name, namespace, labels and owner of the Job.
         pod: spec of the template that is to serve the model.
         image: with the program.
+        generation: of the spec that asks.
         tries: its number in a row of tries, counted from 1.
         last_failure: why the one before it failed.
 
@@ -78,7 +82,10 @@ def make_lookup_job(
         Stall: no image is set.
     """
     container = fetch_container(image, ["--uri", artifact.uri, "--resolve"], secret=artifact.secret, keeps_user=False)
-    annotations = {contract.ANNOTATION_LOOKUP_TRIES: str(tries)}
+    annotations = {
+        contract.ANNOTATION_LOOKUP_TRIES: str(tries),
+        contract.ANNOTATION_LOOKUP_GENERATION: str(generation),
+    }
     if last_failure:
         annotations[contract.ANNOTATION_LOOKUP_FAILURE] = last_failure[:_MOST_MESSAGE]
     return {
@@ -145,6 +152,12 @@ def read_lookup(job: Mapping[str, Any], pods: Iterable[Mapping[str, Any]], now: 
     return Looking()
 
 
+def is_stale(job: Mapping[str, Any], lookup: Lookup, generation: int, now: datetime) -> bool:
+    """Tell whether an answer is too old for the spec in force: what stands there now is what was asked for."""
+    asked = str((job["metadata"].get("annotations") or {}).get(contract.ANNOTATION_LOOKUP_GENERATION))
+    return isinstance(lookup, Resolved) and asked != str(generation) and now - lookup.at > FRESH
+
+
 def tries_of(job: Mapping[str, Any]) -> int:
     """Return a Job's number in a row of tries, counted from 1."""
     text = str((job["metadata"].get("annotations") or {}).get(contract.ANNOTATION_LOOKUP_TRIES, "1"))
@@ -170,7 +183,7 @@ def _read_end(job: Mapping[str, Any], ended: Mapping[str, Any], now: datetime) -
         )
         return Unresolved(message=sentence, retry_at=at + _delay(job, helps=False))
     sentence = f"the model cannot be looked up: {why_failed(message, code)}"
-    return Unresolved(message=sentence, retry_at=at + _delay(job, helps=code == RETRY_HELPS))
+    return Unresolved(message=sentence, retry_at=at + _delay(job, helps=code != NEEDS_A_PERSON))
 
 
 def _delay(job: Mapping[str, Any], *, helps: bool) -> timedelta:

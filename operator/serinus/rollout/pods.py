@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from serinus import contract
-from serinus.rollout.artifact import RETRY_HELPS, why_failed
+from serinus.rollout.artifact import NEEDS_A_PERSON, why_failed
 from serinus.rollout.fetching import CONTAINER as FETCH_CONTAINER
 from serinus.rollout.types import Fact, PodSeen
 
@@ -45,7 +45,11 @@ def parse_time(text: str) -> datetime:
 
 def _fact(pod: str, status: Mapping[str, Any], containers: list[Mapping[str, Any]], now: datetime) -> Fact | None:
     """Return the first thing that is wrong, None if nothing is."""
+    # A pod that was evicted or lost its node failed by no fault of its own; another one takes its place.
+    blameless = status.get("phase") == "Failed" and bool(status.get("reason"))
     for container in containers:
+        if blameless and container.get("name") == FETCH_CONTAINER:
+            continue
         if fact := _container_fact(pod, container):
             return fact
     scheduled = _condition(status, "PodScheduled")
@@ -103,7 +107,7 @@ def _fetch_fact(
         return None
     restarts = int(container.get("restartCount") or 0)
     tries = restarts if "running" in (container.get("state") or {}) else restarts + 1
-    if code == RETRY_HELPS and tries < FETCH_TRIES:
+    if code != NEEDS_A_PERSON and tries < FETCH_TRIES:
         return None
     why = "it needed more memory than its limit" if ended.get("reason") == "OOMKilled" else ""
     return Fact(
