@@ -4,9 +4,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from servers.catalogue import SERVERS, started
+from servers.catalogue import SERVERS
 from servers.proof import run
 from servers.recording import record
+from servers.starting import started
 
 for server in SERVERS:
     if not sys.argv[1:] or server.name in sys.argv[1:]:

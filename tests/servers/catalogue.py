@@ -1,190 +1,8 @@
-"""The servers: how each is started and asked, and where its preset is to count what it answers."""
+"""The servers, and where the preset of each is to count what it answers."""
 
-import json
-import os
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
-from string import Template
-
-from servers.environments import ROOT, environment
-from servers.mix import FAILING, GOOD, SLOW, Answer, Request, Sort
-from servers.processes import free_ports, running
-
-APPS = Path(__file__).parent / "apps"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where one run of a server has its files and ports."""
-
-    folder: Path
-    bin: Path
-    """Of the server's environment."""
-    port: int
-    metrics: int
-    spare: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ready:
-    """What tells that the models are there."""
-
-    path: str
-    holds: str = ""
-
-
-Command = Callable[[Place], Sequence[str | Path]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Server:
-    """One server with the models under test."""
-
-    name: str
-    preset: str
-    packages: str
-    """``constraints/server-<packages>.txt``"""
-    title: str
-    """Name and version of what exports the metrics."""
-    command: Command
-    body: Callable[[float], object]
-    """The JSON that carries one value."""
-    path: str
-    answer_path: str = "$.prediction"
-    """JSONPath of the value in an answer."""
-    probe: str
-    answers: Mapping[Sort, Answer]
-    """The sorts of request that it gets. Where its preset counts nothing of a kind, it cannot give that kind."""
-    unknown: str
-    neighbour: str = ""
-    own_metrics_port: bool = True
-    metrics_host: str = "127.0.0.1"
-    metrics_path: str = "/metrics"
-    variables: Mapping[str, str] = field(default_factory=dict)
-    """Environment variables; ``$METRICS`` and the like are filled in."""
-    ready: Ready | None = None
-    """Otherwise it is ready when its probe answers 200."""
-    shows_itself_idle: bool = True
-    """Whether it exports anything to recognise it by before its first request."""
-    needs: str = ""
-    """A program of the machine without which it cannot run."""
-
-    @property
-    def version(self) -> str:
-        """Return the version that its preset has to say it was tried with."""
-        return self.title.rpartition(" ")[2]
-
-    def request(self, sort: Sort) -> Request:
-        """Return what is sent for a sort of request."""
-        match sort:
-            case Sort.PROBE:
-                return Request(path=self.probe)
-            case Sort.MALFORMED:
-                return Request(path=self.path, body=b"{no json")
-            case Sort.INVALID:
-                return Request(path=self.path, body=b"{}")
-            case Sort.UNKNOWN:
-                return Request(path=self.unknown, body=self._json(GOOD))
-            case Sort.NEIGHBOUR:
-                return Request(path=self.neighbour, body=self._json(FAILING))
-            case Sort.GOOD | Sort.SLOW | Sort.FAILING:
-                value = {Sort.GOOD: GOOD, Sort.SLOW: SLOW, Sort.FAILING: FAILING}[sort]
-                return Request(path=self.path, body=self._json(value))
-
-    def _json(self, value: float) -> bytes:
-        return json.dumps(self.body(value)).encode()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Running:
-    """A server that answers."""
-
-    url: str
-    metrics_target: str
-
-
-@contextmanager
-def started(server: Server, folder: Path) -> Iterator[Running]:
-    """Run a server on loopback, installed if need be."""
-    port, metrics, *spare = free_ports(5)
-    home = environment(server.packages)
-    place = Place(folder=folder, bin=home / "bin", port=port, metrics=metrics, spare=tuple(spare))
-    filled = {
-        name: Template(value).substitute(METRICS=metrics, HOME=folder) for name, value in server.variables.items()
-    }
-    variables = {
-        "PATH": f"{place.bin}:{os.environ['PATH']}",
-        "HOME": str(folder),
-        "PYTHONPATH": f"{APPS}:{ROOT / 'instrument'}",
-        "PYTHONPYCACHEPREFIX": str(home / "pycache"),
-        **filled,
-    }
-    url = f"http://127.0.0.1:{port}"
-    ready = server.ready or Ready(path=server.probe)
-    with running(server.command(place), folder, variables, f"{url}{ready.path}", ready.holds):
-        target = metrics if server.own_metrics_port else port
-        yield Running(url=url, metrics_target=f"{server.metrics_host}:{target}")
-
-
-def uvicorn(app: str) -> Command:
-    """Return how an ASGI application is started."""
-    return lambda at: (at.bin / "python", "-m", "uvicorn", f"{app}:app", "--host", "127.0.0.1", "--port", str(at.port))
-
-
-def kserve(app: str) -> Command:
-    """Return how a model on KServe's server is started."""
-    return lambda at: (at.bin / "python", APPS / f"{app}.py", str(at.port))
-
-
-def mlserver(at: Place) -> Sequence[str | Path]:
-    """Return how MLServer is started with the models in ``apps/mlserver_app``."""
-    models = at.folder / "models"
-    shutil.copytree(APPS / "mlserver_app", models)
-    settings = {
-        "host": "127.0.0.1",
-        "http_port": at.port,
-        "metrics_port": at.metrics,
-        "grpc_port": at.spare[0],
-        "parallel_workers": 0,
-    }
-    (models / "settings.json").write_text(json.dumps(settings))
-    return at.bin / "mlserver", "start", models
-
-
-def bentoml(app: str) -> Command:
-    """Return how a BentoML service is started."""
-    return lambda at: (at.bin / "bentoml", "serve", f"{app}:Iris", "--host", "127.0.0.1", "--port", str(at.port))
-
-
-def _ray(at: Place) -> Sequence[str | Path]:
-    # Its sockets' paths have to be short.
-    folder = tempfile.mkdtemp(prefix="ray-")
-    (at.folder / "ray").symlink_to(folder)
-    return at.bin / "python", APPS / "ray_app.py", str(at.port), str(at.metrics), folder
-
-
-def _torchserve(at: Place) -> Sequence[str | Path]:
-    model = at.folder / "store" / "iris"
-    shutil.copytree(APPS / "torchserve_app", model)
-    (model / "MAR-INF").mkdir()
-    (model / "MANIFEST.json").rename(model / "MAR-INF" / "MANIFEST.json")
-    ports = {
-        "PORT": at.port,
-        "METRICS": at.metrics,
-        "MANAGEMENT": at.spare[0],
-        "GRPC": at.spare[1],
-        "GRPC_MANAGEMENT": at.spare[2],
-    }
-    config = at.folder / "config.properties"
-    config.write_text(Template((model / config.name).read_text()).substitute(ports))
-    return (
-        at.bin / "torchserve", "--foreground", "--model-store", at.folder / "store", "--models", "iris=iris",
-        "--ts-config", config,
-    )  # fmt: skip
+from servers.mix import Answer, Sort
+from servers.server import Ready, Server
+from servers.starting import bentoml, kserve, mlserver, ray, torchserve, uvicorn
 
 
 def _x(value: float) -> object:
@@ -299,7 +117,7 @@ SERVERS = (  # the small ones first: they are tried while the large ones are ins
         preset="torchserve",
         packages="torchserve",
         title="torchserve 0.12.0",
-        command=_torchserve,
+        command=torchserve,
         body=_x,
         path="/predictions/iris",
         answer_path="$",
@@ -394,7 +212,7 @@ SERVERS = (  # the small ones first: they are tried while the large ones are ins
         preset="ray-serve",
         packages="ray-serve",
         title="ray 2.60.0",
-        command=_ray,
+        command=ray,
         body=_x,
         path="/iris",
         neighbour="/neighbour",

@@ -7,8 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from servers.catalogue import SERVERS, Running, Server, started
+from servers.catalogue import SERVERS
 from servers.environments import environment
+from servers.server import Server
+from servers.starting import Running, started
 
 
 @pytest.fixture(scope="session", autouse=True)

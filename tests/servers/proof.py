@@ -9,11 +9,12 @@ from pathlib import Path
 import requests
 
 from serinus.signals.presets import Preset, preset
-from servers.catalogue import Running, Server
 from servers.mix import MIX, Counts, Sort, expected
 from servers.processes import wait_until
 from servers.scraping import SCOPE, Scraped, scraped
 from servers.sending import send
+from servers.server import Server
+from servers.starting import Running
 
 EARLIER: Mapping[Sort, int] = {Sort.GOOD: 2, Sort.PROBE: 2}
 """Sent before the block that is counted: its counters do not begin at zero. No errors, whose series are born in it."""

@@ -4,10 +4,10 @@ import re
 from collections.abc import Mapping
 
 from serinus.signals.presets import all_presets, preset
-from servers.catalogue import Server
 from servers.environments import ROOT
 from servers.mix import BOUND_SECONDS, Sort, expected
 from servers.proof import Told
+from servers.server import Server
 
 _FAMILY = re.compile(r"^(?=# HELP )", re.MULTILINE)
 _SAMPLE = re.compile(r"^([a-zA-Z_:][a-zA-Z0-9_:]*)", re.MULTILINE)

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 
 import requests
 
-from servers.catalogue import Running, Server
 from servers.mix import Sort
+from servers.server import Server
+from servers.starting import Running
 
 
 def send(server: Server, running: Running, sorts: Mapping[Sort, int]) -> None:

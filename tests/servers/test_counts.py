@@ -4,9 +4,10 @@ import pytest
 
 from serinus.signals.detection import detect
 from serinus.signals.presets import preset
-from servers.catalogue import Running, Server
 from servers.mix import expected
 from servers.proof import Told, run
+from servers.server import Server
+from servers.starting import Running
 
 pytestmark = pytest.mark.servers
 

@@ -9,8 +9,9 @@ from serinus.gates.gate import Gate, Job
 from serinus.gates.send import Target
 from serinus.rollout.smoke import Expect, GateOutcome, GateRequest, Golden, JsonCheck, Smoke, WarmUp
 from serinus.signals.presets import preset
-from servers.catalogue import Running, Server
 from servers.mix import GOOD, Sort
+from servers.server import Server
+from servers.starting import Running
 
 pytestmark = pytest.mark.servers
 MODEL = "iris"

@@ -15,10 +15,12 @@ from serinus.signals.detection import detect
 from serinus.signals.preset import Counters, Histogram
 from serinus.signals.presets import preset
 from serinus.signals.scope import alike
-from servers.catalogue import SERVERS, Command, Place, Server, bentoml, kserve, mlserver, started, uvicorn
+from servers.catalogue import SERVERS
 from servers.mix import FAILING, GOOD
 from servers.processes import wait_until
 from servers.scraping import POD, SCOPE, Scraped, scraped
+from servers.server import Command, Place, Server
+from servers.starting import bentoml, kserve, mlserver, started, uvicorn
 
 pytestmark = pytest.mark.servers
 

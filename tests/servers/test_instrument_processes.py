@@ -9,10 +9,12 @@ import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
-from servers.catalogue import APPS, SERVERS, Place, started
+from servers.catalogue import SERVERS
 from servers.environments import ROOT
 from servers.mix import GOOD
 from servers.processes import wait_until
+from servers.server import Place
+from servers.starting import APPS, started
 
 pytestmark = pytest.mark.servers
 
