@@ -110,6 +110,24 @@ def test_a_bound_above_stables_last_bucket_begins_no_attempt_until_it_is_mended(
     assert begun(world) != first
 
 
+def test_stable_follows_its_scale_while_an_attempt_may_not_begin_and_what_was_recognised_is_told() -> None:
+    world, first = serving()
+    world.prometheus.exports = {first: (KSERVE,)}
+    world.prometheus.edges = {first: ("0.1", "1.0", "+Inf")}
+    world.apply(spec("model:2", SLOW))
+    stalled(world, contract.REASON_SIGNAL_IMPOSSIBLE, "the bound 3 s is above")
+    world.apply(spec("model:2", SLOW, replicas=5))
+    world.run(10)
+    assert len(world.pods_of(first)) == 5
+    assert world.status()["replicas"] == 5
+    assert world.status()["phase"] == contract.PHASE_STALLED
+    assert (world.condition("Ready")["status"], world.condition("Available")["status"]) == ("False", "True")
+    assert world.status()["metrics"]["stable"]["runtime"] == "kserve"
+    assert world.told.reasons().count(contract.REASON_SIGNAL_IMPOSSIBLE) == 1
+    world.apply(spec("model:1", SLOW, replicas=5))
+    world.run_until(lambda w: w.condition("Ready")["status"] == "True", limit=20)
+
+
 def test_an_observed_signal_that_cannot_be_measured_holds_nothing_up() -> None:
     world, first = serving()
     world.prometheus.edges = {first: ("0.1", "+Inf")}

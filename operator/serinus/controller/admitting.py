@@ -1,7 +1,7 @@
 """Look before an attempt begins at what stable's pods export, and refuse signals that could never be measured.
 
-Only the start of an attempt is held up: a Stall here finds no canary of this spec, so stable serves untouched. Once an
-attempt is under way nothing of this is asked again. Writes nothing.
+Only the start of an attempt is held up, and all else goes on: stable serves and follows its scale. Once an attempt is
+under way nothing of this is asked again. Writes nothing.
 """
 
 import logging
@@ -18,8 +18,8 @@ from serinus.controller.observe import Sighting
 from serinus.controller.remarks import recognition_notes
 from serinus.errors import BadQuery, MetricsUnavailable, Stall
 from serinus.prometheus.reader import Asks, Reader
-from serinus.rollout.decide import Decision
-from serinus.rollout.types import Signal, SignalKind
+from serinus.rollout.decide import Decision, Note
+from serinus.rollout.types import Fact, Signal, SignalKind
 from serinus.signals.detection import looked_for
 from serinus.signals.feasibility import Evidence, obstacles
 from serinus.signals.presets import family
@@ -48,16 +48,17 @@ class Admission:
         model: str,
         now: datetime,
     ) -> Judged:
-        """Return what is known, with what was recognised, if an attempt begins now.
+        """Return what is known, with what was recognised, if an attempt begins now, and why it may not.
 
         Raises:
-            Stall: a signal of the plan can't be measured, or stable runs another server than the spec says.
+            Stall: no server of this runtime could give a signal of the very first revision's plan.
         """
         desired, stable = candidate.desired, sighting.progress.stable
         if stable is None:
             runtimes = alike(candidate.stored.runtime)
             nothing_seen = recognise_sides(alike(desired.revision), runtimes, alike(frozenset[str]()), {})
-            _refuse(desired.plan.signals, _possible(nothing_seen, runtimes), model, None)
+            if why := _impossible(desired.plan.signals, _possible(nothing_seen, runtimes), model, None):
+                raise Stall(why.reason, why.message)
         if stable is None or decision.started is None:
             return judged
         scope = make_scope(candidate, desired.revision, stable.revision, sighting.observed, model)
@@ -65,14 +66,14 @@ class Admission:
             declared_runtimes(sighting.observed, desired.revision, stable.revision), canary=candidate.stored.runtime
         )
         known, evidence = self._look(desired.plan.signals, scope, declared, now)
-        if known.stable.contradicts and declared.canary == declared.stable and evidence is not None and evidence.busy:
-            raise Stall(
-                contract.REASON_RUNTIME_MISMATCH,
-                f"{known.stable.because}; no attempt begins until then, and revision {stable.revision} serves on",
-            )
-        _refuse(desired.plan.signals, _possible(known, declared), model, evidence)
-        before = read_recognised(body.get("status") or {})
-        return replace(judged, recognised=known, notes=judged.notes + recognition_notes(before, known))
+        why = _mismatch(known, declared, evidence) or _impossible(
+            desired.plan.signals, _possible(known, declared), model, evidence
+        )
+        status = body.get("status") or {}
+        notes = judged.notes + recognition_notes(read_recognised(status), known)
+        if why is not None and not _is_told(status, why):
+            notes += (Note(warning=True, reason=why.reason, message=why.message),)
+        return replace(judged, recognised=known, obstacle=why, notes=notes)
 
     def _look(
         self, signals: tuple[Signal, ...], scope: Scope, declared: BySide[str], now: datetime
@@ -86,7 +87,7 @@ class Admission:
             reader = Reader(self._prometheus, scope, at, at)
             known = recognise_sides(revisions, declared, reader.exported(looked_for()), {})
             return known, _evidence(signals, views_of(known, scope.model), scope.model, reader)
-        except MetricsUnavailable as error:
+        except (MetricsUnavailable, BadQuery) as error:
             # No reason to hold up: without measurements the attempt waits at its first step.
             log.info("what stable exports is not known before the attempt: %s", error.message)
             return recognise_sides(revisions, declared, nothing, {}), None
@@ -106,13 +107,31 @@ def _possible(known: Recognitions, declared: BySide[str]) -> tuple[Recognitions,
     )
 
 
-def _refuse(
+def _impossible(
     signals: tuple[Signal, ...], possible: tuple[Recognitions, ...], model: str, evidence: Evidence | None
-) -> None:
-    """Refuse what cannot be measured, whichever of the possible servers it turns out to be."""
+) -> Fact | None:
+    """Return which signals cannot be measured, whichever of the possible servers it turns out to be."""
     found = [obstacles(signals, views_of(each, model), model, evidence) for each in possible]
-    if all(found):
-        raise Stall(contract.REASON_SIGNAL_IMPOSSIBLE, f"no attempt begins: {'; '.join(found[0])}")
+    if not all(found):
+        return None
+    return Fact(reason=contract.REASON_SIGNAL_IMPOSSIBLE, message=f"no attempt begins: {'; '.join(found[0])}")
+
+
+def _mismatch(known: Recognitions, declared: BySide[str], evidence: Evidence | None) -> Fact | None:
+    """Return that stable runs another server than its spec, and the one that is asked for now, say."""
+    is_proved = known.stable.contradicts and evidence is not None and evidence.busy
+    if not is_proved or declared.canary != declared.stable:
+        return None
+    serves = f"no attempt begins until then, and revision {known.stable.revision} serves on"
+    return Fact(reason=contract.REASON_RUNTIME_MISMATCH, message=f"{known.stable.because}; {serves}")
+
+
+def _is_told(status: Mapping[str, Any], why: Fact) -> bool:
+    """Tell whether the condition Stalled says so already."""
+    return any(
+        (each.get("type"), each.get("status"), each.get("reason")) == (contract.STALLED, "True", why.reason)
+        for each in status.get("conditions") or ()
+    )
 
 
 def _evidence(signals: tuple[Signal, ...], views: Views, model: str, reader: Reader) -> Evidence:

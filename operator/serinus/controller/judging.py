@@ -24,7 +24,7 @@ from serinus.prometheus.reader import Asks
 from serinus.rollout import names, steps
 from serinus.rollout.assessment import Assessment, Measuring
 from serinus.rollout.decide import Note
-from serinus.rollout.types import CanaryState, Observed, RolloutPlan
+from serinus.rollout.types import CanaryState, Fact, Observed, RolloutPlan
 from serinus.signals.recognition import Recognition, Recognitions
 from serinus.signals.scope import BySide, Scope
 
@@ -45,6 +45,8 @@ class Judged:
     """The judge's new sums, None if nothing is new."""
     recognised: Recognitions | None = None
     """By what both sides are read now; None: as before, or nothing is known."""
+    obstacle: Fact | None = None
+    """Why the attempt that would begin now may not."""
     notes: tuple[Note, ...] = ()
     """What came to light at this tick and changes nothing by itself: Events."""
 

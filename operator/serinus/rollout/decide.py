@@ -11,7 +11,7 @@ from serinus import contract
 from serinus.errors import BrokenInvariant
 from serinus.rollout import commands, steps
 from serinus.rollout.assessment import Assessment, Measuring
-from serinus.rollout.conditions import PHASES, Condition, View, make_conditions
+from serinus.rollout.conditions import PHASES, Condition, View, is_held_back, make_conditions
 from serinus.rollout.effects import World, carry_out, why_rejected
 from serinus.rollout.machine import TABLE, State, Trigger
 from serinus.rollout.plan import Action, drained, make_plan, stay_of_old_pods
@@ -118,7 +118,7 @@ def decide(
         progress=progress,
         plan=make_plan(desired, progress, world.observed, world.plan),
         conditions=make_conditions(view),
-        phase=PHASES[state],
+        phase=contract.PHASE_STALLED if is_held_back(progress, world.observed) else PHASES[state],
         started=walk.started,
         frozen=world.plan,
         rulings=walk.rulings,

@@ -39,7 +39,7 @@ class Trigger(StrEnum):
     FIRST_REPLACED = "spec changed before the first revision was up"
     RETURNED = "spec equals stable again"
     SUPERSEDED = "spec asks for yet another revision"
-    ABANDONED = "spec asks for a revision that was rejected before"
+    ABANDONED = "spec asks for a revision that was rejected before, or may not begin"
     ABORTED = "aborted by a person"
     ADOPTED = "a rollback stands in the report already"
     FACT = "a canary pod fails (crash, image, memory, place)"

@@ -49,7 +49,7 @@ def find_trigger(
         return _resting(state, desired, progress, observed)
     plan = observed.frozen or desired.plan
     return (
-        _redirected(desired, progress, progress.canary)
+        _redirected(desired, progress, progress.canary, observed)
         or _ended(progress, progress.canary, observed, assessment)
         or _moved(state, desired, progress, progress.canary, plan, observed, assessment, now)
         or Trigger.NOTHING
@@ -99,7 +99,8 @@ def _first(desired: Desired, progress: Progress, observed: Observed) -> Trigger:
 
 def _resting(state: State, desired: Desired, progress: Progress, observed: Observed) -> Trigger:
     """Look for a reason to start an attempt."""
-    if progress.stable is not None and desired.revision == progress.stable.revision:
+    is_asked_for = progress.stable is not None and desired.revision == progress.stable.revision
+    if is_asked_for or observed.obstacle is not None:
         return Trigger.NOTHING
     if state is State.REJECTED:
         wanted = commands.next_attempt(progress, observed, desired.revision)
@@ -108,13 +109,14 @@ def _resting(state: State, desired: Desired, progress: Progress, observed: Obser
     return Trigger.STARTED
 
 
-def _redirected(desired: Desired, progress: Progress, canary: Canary) -> Trigger | None:
+def _redirected(desired: Desired, progress: Progress, canary: Canary, observed: Observed) -> Trigger | None:
     """Look whether the spec asks for something else than the canary."""
     if progress.stable is not None and desired.revision == progress.stable.revision:
         return Trigger.RETURNED
     if desired.revision == canary.revision:
         return None
-    return Trigger.ABANDONED if progress.rejection_of(desired.revision) else Trigger.SUPERSEDED
+    may_begin = observed.obstacle is None and progress.rejection_of(desired.revision) is None
+    return Trigger.SUPERSEDED if may_begin else Trigger.ABANDONED
 
 
 def _ended(progress: Progress, canary: Canary, observed: Observed, assessment: Assessment | None) -> Trigger | None:

@@ -371,6 +371,8 @@ class Observed:
     """The plan of the attempt under way, from its report; None without an attempt or with a lost report."""
     ruled: "Rejection | None" = None
     """A rollback of the attempt under way that stands in its report already: a crash came before the status."""
+    obstacle: Fact | None = None
+    """Why no attempt at the revision that the spec asks for may begin."""
     gate: GateOutcome | None = None
     """How the gate of the smoke step in force ended; None while it runs, and in other steps."""
 
