@@ -194,6 +194,18 @@ BAD = {
     "relative mount path": _bad(
         model(uri="s3://a/b", mountPath="models"), "spec.model.mountPath", "give an absolute path"
     ),
+    "the root as a mount path": _bad(
+        model(uri="s3://a/b", mountPath="/"), "spec.model.mountPath", "a directory of its own"
+    ),
+    "a taken mount path": _bad(
+        model(uri="s3://a/b", mountPath="/tmp/m"), "spec.model.mountPath", "a directory of its own"
+    ),
+    "a mount path that climbs": _bad(
+        model(uri="s3://a/b", mountPath="/mnt/../etc"), "spec.model.mountPath", "a directory of its own"
+    ),
+    "a mount path with options": _bad(
+        model(uri="s3://a/b", mountPath="/mnt/m:ro"), "spec.model.mountPath", "a directory of its own"
+    ),
     "no steps": _bad(steps(), "spec.rollout.steps", "give at least one step, or leave steps out"),
     "weights that fall": _bad(
         steps({"weight": 50}, {"approval": {}}, {"weight": 25}),

@@ -12,6 +12,8 @@ from serinus.api.wire import Loose, Name, Rule, Ruled, Strings, Wire
 
 URI_PATTERN = r"^((s3|gs|az|https|hf|oci|pvc)://|models:/).+"
 LOGIN_IN_URI = r"^(s3|gs|https|oci)://[^/]*@"
+MOUNT_PATTERN = r"^(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+/?$"
+TAKEN_PATHS = r"^/(tmp|dev|proc|sys)(/|$)"
 DIGEST_PATTERN = "^sha256:[a-f0-9]{64}$"
 PORT_NAME_PATTERN = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 
@@ -179,9 +181,12 @@ class Model(Wire):
             Ruled(
                 (
                     Rule(
-                        cel="self.startsWith('/')",
-                        message="give an absolute path, such as /mnt/models",
-                        holds=lambda path: path.startswith("/"),
+                        cel=f"self.matches('{MOUNT_PATTERN}') && !self.matches('{TAKEN_PATHS}')",
+                        message="give an absolute path of a directory of its own, such as /mnt/models, and none below "
+                        "/tmp, /dev, /proc or /sys",
+                        holds=lambda path: (
+                            re.match(MOUNT_PATTERN, path) is not None and re.match(TAKEN_PATHS, path) is None
+                        ),
                     ),
                 )
             ),
