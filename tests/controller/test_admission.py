@@ -233,6 +233,18 @@ def test_drift_without_instrumentation_is_refused_once_there_was_traffic(
         stalled(world, contract.REASON_SIGNAL_IMPOSSIBLE, "the feature 'age'" if exported else "serinus-instrument")
 
 
+def test_a_question_of_ours_that_is_refused_ends_no_reconcile() -> None:
+    world, first = serving()
+    world.prometheus.refuses_names = True
+    world.apply(spec("model:2"))
+    second = begun(world)
+    world.run(20)
+    assert world.status()["metrics"]["stable"]["runtime"] == "generic"
+    world.annotate("fraud", "abort", f"{second}/1")
+    world.run_until(lambda w: "canary" not in w.status(), limit=10)
+    assert world.selected() == first
+
+
 def test_without_prometheus_an_attempt_begins_and_waits_for_its_proof() -> None:
     world, first = serving()
     world.prometheus.down = True

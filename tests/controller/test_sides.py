@@ -1,12 +1,13 @@
 """Ticks of sides that are read by presets of their own, by labels, or by counters of several metrics."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from serinus import contract
 from serinus.controller.measure import Measured, measure
+from serinus.errors import BadQuery
 from serinus.judge.measurements import (
     ExpectedShare,
     HistogramMeasurement,
@@ -15,6 +16,7 @@ from serinus.judge.measurements import (
     RateMeasurement,
     ValueMeasurement,
 )
+from serinus.prometheus.answers import Vector
 from serinus.rollout.types import Reference, RolloutPlan, Signal, SignalAction, SignalKind, Step, StepKind
 from serinus.signals.recognition import Recognition
 from serinus.signals.scope import BySide
@@ -27,7 +29,12 @@ SLOW = replace(ERRORS, kind=SignalKind.LATENCY, bound_seconds=0.25)
 
 
 def tick(
-    scraped: Scraped, *signals: Signal, canary: str = "generic", stable: str = "generic", **more: object
+    scraped: Scraped,
+    *signals: Signal,
+    canary: str = "generic",
+    stable: str = "generic",
+    asks: InProcess | None = None,
+    **more: object,
 ) -> Measured:
     found = measure(
         plan=RolloutPlan(
@@ -41,7 +48,7 @@ def tick(
         next_weight=50,
         now=moment(30),
         delay=timedelta(seconds=5),
-        prometheus=InProcess(scraped.tsdb),
+        prometheus=asks or InProcess(scraped.tsdb),
         **more,
     )
     assert found is not None
@@ -66,7 +73,8 @@ def test_counters_of_two_metrics_with_the_same_labels_are_added() -> None:
 
 
 def kserve(pod: str, before: float, after: float | None) -> Scraped:
-    scraped = Scraped().counter(pod, "request_preprocess_seconds_count", before, model_name="fraud")
+    scraped = Scraped().counter(pod, "request_predict_seconds_count", before, model_name="fraud")
+    scraped.counter(pod, "request_predict_seconds_count", before, model_name="fraud")
     return (
         scraped
         if after is None
@@ -75,9 +83,9 @@ def kserve(pod: str, before: float, after: float | None) -> Scraped:
 
 
 @pytest.mark.parametrize(("after", "bad"), [(7.0, 30), (None, 100), (10.0, 0), (10.4, 0)])
-def test_what_was_begun_and_did_not_go_well_is_bad(after: float | None, bad: int) -> None:
+def test_what_was_predicted_and_not_postprocessed_is_bad(after: float | None, bad: int) -> None:
     scraped = kserve(C1, 10, after)
-    scraped.counter(S1, "request_preprocess_seconds_count", 5, model_name="fraud")
+    scraped.counter(S1, "request_predict_seconds_count", 5, model_name="fraud")
     scraped.counter(S1, "request_postprocess_seconds_count", 5, model_name="fraud")
     assert one(scraped, ERRORS, canary="kserve", stable="kserve") == rates((100, bad), (50, 0))
 
@@ -117,7 +125,7 @@ def test_the_past_is_read_by_stables_own_names() -> None:
         past = tick(renamed(), signal, **KNATIVE, begins=True).past
         assert past
         assert sum(sum(each.measurements["it"].stable[S1]) for each in past) > 0
-    kserves = kserve(S1, 10, 7).counter(C1, "request_preprocess_seconds_count", 1, model_name="fraud")
+    kserves = kserve(S1, 10, 7).counter(C1, "request_predict_seconds_count", 1, model_name="fraud")
     past = tick(kserves, ERRORS, canary="kserve", stable="kserve", begins=True).past
     assert {each.measurements["it"].stable[S1] for each in past} == {(100, 30)}
 
@@ -132,36 +140,58 @@ def test_a_canary_whose_metrics_nobody_knows_has_not_no_errors_but_no_data() -> 
     other = one(scraped, ERRORS, canary="kserve", stable="mlserver")
     assert isinstance(other, Missing)
     assert other.reason == contract.REASON_NO_SERIES
-    assert "request_preprocess_seconds_count" in other.message
+    assert "request_predict_seconds_count" in other.message
 
 
-@pytest.mark.parametrize(("share", "due"), [(0.5, True), (0.01, False), (None, False)])
 @pytest.mark.parametrize(
-    "signal", [ERRORS, SLOW, replace(SLOW, bound_seconds=None)], ids=["errors", "slow", "durations"]
+    ("share", "steady", "due"),
+    [(0.5, 5, 200), (0.5, 15, 100), (0.5, 19.8, 0), (0.01, 5, 0), (None, 5, 0), (0.5, None, 0)],
 )
-def test_a_canary_that_should_have_had_requests_and_shows_no_known_metric_is_not_recognised(
-    signal: Signal, share: float | None, due: bool
+@pytest.mark.parametrize("signal", [ERRORS, SLOW, replace(SLOW, bound_seconds=None)])
+def test_a_canary_that_should_have_had_requests_and_shows_nothing_that_counts_them_is_not_recognised(
+    signal: Signal, share: float | None, steady: float | None, due: int
 ) -> None:
     scraped = Scraped().counter(S1, "model_infer_request_duration_count", 20, model="fraud")
     scraped.histogram(S1, "rest_server_request_duration_seconds", {"0.25": 15, "+Inf": 5}, path="/v2/models/x/infer")
+    # What it is recognised by is there, and what counts has another name.
+    scraped.counter(C1, "rest_server_requests_total", 20, path="/metrics")
     scraped.counter(C1, "acme_infer_total", 20, model="fraud")
-    expected = None if share is None else ExpectedShare(share=share, promised=False)
-    mlserver = {"canary": "mlserver", "stable": "mlserver", "expected": expected, "steady_since": moment(5)}
+    mlserver = {
+        "canary": "mlserver",
+        "stable": "mlserver",
+        "expected": None if share is None else ExpectedShare(share=share, promised=False),
+        "steady_since": None if steady is None else moment(steady),
+    }
     found = tick(scraped, signal, **mlserver)
-    measured = found.tick.measurements["it"]
-    assert isinstance(measured, Missing) == due
+    assert isinstance(found.tick.measurements["it"], Missing) == bool(due)
     if due:
         assert (found.measuring.available, found.measuring.reason) == (False, contract.REASON_NOT_RECOGNISED)
-        assert "about 200 requests should have come to the canary" in found.measuring.message
+        assert f"about {due} requests should have come to the canary" in found.measuring.message
+        assert ("of the model fraud" in found.measuring.message) == (signal is ERRORS), "where the series name it"
     scraped.counter(C1, "model_infer_request_duration_count", 0, model="fraud")
-    assert not isinstance(tick(scraped, ERRORS, **mlserver).tick.measurements["it"], Missing), (
-        "it is there, and counts 0"
-    )
+    shown = tick(scraped, ERRORS, **mlserver).tick.measurements["it"]
+    assert not isinstance(shown, Missing), "the counter is there, and says 0"
+
+
+class Refusing(InProcess):
+    """A Prometheus behind a proxy that lets nobody ask for names of metrics."""
+
+    def instant(self, query: str, at: datetime) -> Vector:
+        if query.startswith("count by (pod, __name__)"):
+            raise BadQuery("a matcher on __name__ is not allowed")
+        return super().instant(query, at)
+
+
+def test_a_question_of_ours_that_is_refused_leaves_what_is_declared() -> None:
+    scraped = renamed()
+    found = tick(scraped, ERRORS, canary="knative-1.21", stable="knative-1.0", asks=Refusing(scraped.tsdb))
+    assert found.tick.measurements["it"] == rates((100, 40), (200, 20))
+    assert any("not allowed" in note for note in found.notes)
 
 
 def instrumented(scraped: Scraped) -> Scraped:
     for pod, factor in ((C1, 1), (S1, 3)):
-        scraped.counter(pod, "request_preprocess_seconds_count", 10 * factor, model_name="fraud")
+        scraped.counter(pod, "request_predict_seconds_count", 10 * factor, model_name="fraud")
         scraped.counter(pod, "serinus_predictions_total", 10 * factor, model="fraud")
         scraped.counter(pod, "serinus_implausible_predictions_total", 1, model="fraud", reason="out_of_range")
         scraped.counter(pod, "serinus_implausible_predictions_total", 2, model="fraud", reason="not_a_number")
@@ -230,7 +260,7 @@ def test_a_training_reference_of_another_form_is_said(signal: Signal, message: s
 
 
 def test_without_instrumentation_signals_of_data_say_what_to_do() -> None:
-    scraped = kserve(C1, 1, 1).counter(S1, "request_preprocess_seconds_count", 5, model_name="fraud")
+    scraped = kserve(C1, 1, 1).counter(S1, "request_predict_seconds_count", 5, model_name="fraud")
     found = one(scraped, data(SignalKind.PREDICTION_DRIFT), canary="kserve", stable="kserve")
     assert isinstance(found, Missing)
     assert found.reason == contract.REASON_NO_SERIES

@@ -19,7 +19,7 @@ from serinus.controller.cache import WatchCache
 from serinus.controller.gating import Gatekeeper
 from serinus.controller.judging import Judge
 from serinus.controller.reconcile import Reconciler
-from serinus.errors import ClusterUnavailable, Conflict, MetricsUnavailable
+from serinus.errors import BadQuery, ClusterUnavailable, Conflict, MetricsUnavailable
 from serinus.gates.answers import Answer
 from serinus.gates.send import Target
 from serinus.prometheus.answers import Matrix, Vector
@@ -54,6 +54,8 @@ class FakePrometheus:
         self.pods: dict[str, Counters] = {}
         self.down = False
         self.asked = 0
+        self.refuses_names = False
+        """It lets nobody ask for names of metrics."""
         self.exports: dict[str, tuple[str, ...]] = {}
         """Names of further metrics that a revision's pods export."""
         self.edges: dict[str, tuple[str, ...]] = {}
@@ -65,6 +67,8 @@ class FakePrometheus:
         self.asked += 1
         if self.down:
             raise MetricsUnavailable("Prometheus does not answer: connection refused; check that it runs")
+        if self.refuses_names and "(pod, __name__)" in query:
+            raise BadQuery("a matcher on __name__ is not allowed")
         if query.startswith("count by (pod, "):
             return Vector(samples=tuple(self._counted(query)))
         if query.startswith(("(", "changes(", "resets(")):

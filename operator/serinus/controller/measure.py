@@ -12,15 +12,15 @@ from serinus import contract
 from serinus.controller.gated import Gated, unscraped
 from serinus.controller.past import read_past
 from serinus.controller.read_signal import SignalReading, missing, read_signal
-from serinus.errors import MetricsUnavailable
-from serinus.judge.measurements import ExpectedShare, HistogramMeasurement, Missing, RateMeasurement, Tick
+from serinus.controller.recognising import or_unrecognised, recognised
+from serinus.errors import BadQuery, MetricsUnavailable
+from serinus.judge.measurements import ExpectedShare, Missing, Tick
 from serinus.prometheus.reader import Asks, Reader
 from serinus.rollout.assessment import Measuring
-from serinus.rollout.types import RolloutPlan, Signal, SignalKind
+from serinus.rollout.types import RolloutPlan
 from serinus.signals import grid
-from serinus.signals.detection import looked_for
-from serinus.signals.recognition import Recognition, Recognitions, is_settled, recognise_sides, views_of
-from serinus.signals.scope import BySide, Scope, Side
+from serinus.signals.recognition import Recognition, Recognitions, views_of
+from serinus.signals.scope import BySide, Scope
 
 PATIENCE = timedelta(minutes=5)
 """A Prometheus that answers about a tick, but for so long not about the past, must not hold the rollout for ever."""
@@ -29,9 +29,6 @@ GATE_PATIENCE = timedelta(minutes=3)
 ROUTES_SETTLE = timedelta(seconds=5)
 """Between a pod's readiness and the last node that routes to it."""
 NO_ADDRESS = "no address of a Prometheus is set: set SERINUS_PROMETHEUS_URL of the operator"
-REQUEST_KINDS = frozenset({SignalKind.ERRORS, SignalKind.CLIENT_ERRORS, SignalKind.LATENCY})
-MOST_UNNOTICED = 10
-"""Requests that a side may miss by chance: none of ten comes once in 22 000 blocks."""
 GAP = "more than 10 minutes passed since the last tick that told something: counting began anew"
 
 
@@ -139,38 +136,36 @@ def measure(
             tick,
             past=_reader_of_past(reader, prometheus, scope, end - delay, gate) if begins and is_early else None,
             gap=previous is not None and begin != previous,
+            due=_due(expected, steady_since, begin - delay, end - delay),
         )
-    except MetricsUnavailable as error:
+    except (MetricsUnavailable, BadQuery) as error:
+        # What users wrote is told per signal: a question that is refused here is our own, and nobody's to mend.
         return _unanswered(plan, tick, error.message)
 
 
-def recognised(
-    signals: tuple[Signal, ...],
-    declared: BySide[str],
-    scope: Scope,
-    reader: Reader,
-    before: Mapping[str, Recognition],
-) -> Recognitions:
-    """Return by what both sides are read; Prometheus is asked only while that is not settled.
-
-    Raises:
-        MetricsUnavailable: no usable answer.
-    """
-    revisions = BySide(canary=scope.revision(Side.CANARY), stable=scope.revision(Side.STABLE))
-    if revisions.canary in before and revisions.stable in before:
-        known = BySide(canary=before[revisions.canary], stable=before[revisions.stable])
-        if is_settled(known, signals):
-            return known
-    return recognise_sides(revisions, declared, reader.exported(looked_for()), before)
+def _due(expected: ExpectedShare | None, steady_since: datetime | None, start: datetime, end: datetime) -> float:
+    """Return how many requests the canary should have got in a block for each one of stable's, at the least."""
+    if expected is None or steady_since is None or not 0.0 < expected.share < 1.0 or end <= start:
+        return 0.0
+    steady = max(end - max(start, steady_since + ROUTES_SETTLE), timedelta(0))
+    return steady / (end - start) * expected.share / (1.0 - expected.share)
 
 
 def _read(
-    plan: RolloutPlan, known: Recognitions, scope: Scope, reader: Reader, tick: Tick, *, past: Reader | None, gap: bool
+    plan: RolloutPlan,
+    known: Recognitions,
+    scope: Scope,
+    reader: Reader,
+    tick: Tick,
+    *,
+    past: Reader | None,
+    gap: bool,
+    due: float,
 ) -> Measured:
     """Read all signals of a block, and stable's past if it is wanted, into a tick that has no measurements yet."""
     views = views_of(known, scope.model)
     readings = {
-        signal.name: _or_unrecognised(signal, read_signal(signal, views, scope, reader), known, tick.expected)
+        signal.name: or_unrecognised(signal, read_signal(signal, views, scope, reader), known, due)
         for signal in plan.signals
     }
     ticks = read_past(plan, views, scope.model, past) if past is not None else ()
@@ -200,34 +195,6 @@ def _held_by_gate(plan: RolloutPlan, tick: Tick, gate: Gated, pods: tuple[str, .
         " gate ended: see whether these targets are up"
     )
     return _unmeasured(plan, tick, contract.REASON_NO_SERIES, message)
-
-
-def _or_unrecognised(
-    signal: Signal, reading: SignalReading, known: Recognitions, expected: ExpectedShare | None
-) -> SignalReading:
-    """Return a reading, unless the canary should have had requests and shows none of the metrics that we know.
-
-    A server that renamed its metrics looks like one that nobody asks: what stable got tells them apart.
-    """
-    own = signal.total is not None or signal.buckets is not None or signal.source is not None
-    if own or signal.kind not in REQUEST_KINDS or known.canary.recognised or not known.stable.recognised:
-        return reading
-    measured = reading.measurement
-    if expected is None or not isinstance(measured, RateMeasurement | HistogramMeasurement):
-        return reading
-    if isinstance(measured, HistogramMeasurement):
-        canary, stable = (sum(sum(row) for row in side.values()) for side in (measured.canary, measured.stable))
-    else:
-        canary, stable = measured.counts.canary_total, measured.counts.stable_total
-    due = stable * expected.share / (1 - expected.share)
-    if canary > 0 or due < MOST_UNNOTICED:
-        return reading
-    return missing(
-        contract.REASON_NOT_RECOGNISED,
-        f"about {due:.0f} requests should have come to the canary, but its pods export none of the metrics that "
-        f"stable is counted by ({known.stable.runtime}): its server may have renamed them, so set spec.runtime or give "
-        "the signal metrics; or no request reached it",
-    )
 
 
 def _unanswered(plan: RolloutPlan, tick: Tick, why: str) -> Measured:

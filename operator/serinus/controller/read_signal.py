@@ -46,6 +46,8 @@ class SignalReading:
     note: str = ""
     """Belongs into the condition: it stays true from tick to tick."""
     left_out: Mapping[str, str]
+    unseen: str = ""
+    """What the canary's pods do not export although stable's do; empty if both do."""
 
 
 def read_signal(signal: Signal, views: Views, scope: Scope, reader: Reader) -> SignalReading:
@@ -148,7 +150,7 @@ def _read_histogram(signal: Signal, histograms: BySide[Histogram], around: "_Aro
         edges=buckets.edges,
         reference=None if reference is None else tuple(reference),
     )
-    return SignalReading(measurement=measurement, left_out=_left_out(counts))
+    return SignalReading(measurement=measurement, left_out=_left_out(counts), unseen=_unseen(counts.canary[0], around))
 
 
 def _read_categories(signal: Signal, wanted: BySide[Distribution], around: "_Around", reader: Reader) -> SignalReading:
@@ -176,7 +178,7 @@ def _read_categories(signal: Signal, wanted: BySide[Distribution], around: "_Aro
         categories=categories,
         reference=tuple(trained.get(name, 0) for name in categories) if signal.reference else None,
     )
-    return SignalReading(measurement=measurement, left_out=_left_out(counts))
+    return SignalReading(measurement=measurement, left_out=_left_out(counts), unseen=_unseen(counts.canary[0], around))
 
 
 def _read_query(signal: Signal, reader: Reader) -> SignalReading:
@@ -239,6 +241,8 @@ class _Around:
     metric: BySide[str]
     by_label: bool
     """The series say by their labels whose they are, and pods of both sides may export them."""
+    is_pinned: bool
+    """The canary's series are those of one model in the server."""
     targets: Targets
 
 
@@ -248,6 +252,7 @@ def _around(selectors: BySide[Selector], views: Views, scope: Scope, reader: Rea
         views=views,
         metric=selectors.mapped(lambda of: of.metric),
         by_label=tells_sides_apart(selectors.canary),
+        is_pinned=any(each.value == scope.model for each in selectors.canary.matchers),
         targets=reader.targets,
     )
 
@@ -265,7 +270,9 @@ def _compare_rates(rates: BySide[Rates], around: _Around, note: str = "") -> Sig
     if isinstance(sides, SignalReading):
         return sides
     measurement = RateMeasurement(canary=sides.canary, stable=sides.stable)
-    return SignalReading(measurement=measurement, note=note, left_out=_left_out(counts))
+    return SignalReading(
+        measurement=measurement, note=note, left_out=_left_out(counts), unseen=_unseen(counts.canary[0], around)
+    )
 
 
 def _sides(found: BySide[_Counts[Row]], around: _Around, nothing: Row) -> BySide[Mapping[str, Row]] | SignalReading:
@@ -284,6 +291,12 @@ def _sides(found: BySide[_Counts[Row]], around: _Around, nothing: Row) -> BySide
         # A scraped pod without the metric, while others have it, has had no request yet.
         sides[side] = {**dict.fromkeys(sorted(scraped - out.keys()), nothing), **counted}
     return BySide(canary=sides[Side.CANARY], stable=sides[Side.STABLE])
+
+
+def _unseen(counted: Mapping[str, object], around: _Around) -> str:
+    """Return the canary's metric if none of its pods has it."""
+    whose = f" of the model {around.scope.model}" if around.is_pinned else ""
+    return "" if counted else f"{around.metric.canary}{whose}"
 
 
 def _may_export(pod: str, side: Side, around: _Around) -> bool:
