@@ -370,6 +370,12 @@ AGES = {
     "any age": (replace(P_VALUE, max_age_seconds=None), gauge(0.01, until=0), None),
     "computed lately": (UPDATED, gauge(0.01, until=40, canary=15), None),
     "computed long ago, and scraped again and again": (UPDATED, gauge(0.01, until=40, canary=14), "11 s ago"),
+    "computed by a clock that is a little ahead": (UPDATED, gauge(0.01, until=40, canary=60), None),
+    "updated in milliseconds": (
+        replace(UPDATED, updated="1000 * max(drift_computed{$selector})"),
+        gauge(0.01, until=40, canary=-5000),
+        "lies in the future",
+    ),
     "nobody says when": (UPDATED, gauge(0.01, until=40), "nobody can tell when"),
 }
 

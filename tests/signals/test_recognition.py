@@ -111,5 +111,5 @@ def test_asking_ends_when_servers_and_wanted_instrumentation_are_known() -> None
 def test_views_have_the_models_name() -> None:
     found = views_of(recognise_sides(REVISIONS, alike("generic"), both(KSERVE, DATA), {}), "fraud")
     assert found.canary.server.errors is not None
-    assert str(found.canary.server.errors.total[0]) == 'request_preprocess_seconds_count{model_name="fraud"}'
+    assert str(found.canary.server.errors.total[0]) == 'request_predict_seconds_count{model_name="fraud"}'
     assert found.stable.data is not None

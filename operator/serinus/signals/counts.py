@@ -223,8 +223,10 @@ def pair(total: Counted, bad: Counted) -> Rates:
 def failures(total: Counted, good: Counted) -> Rates:
     """Join a counter of all requests and one of those that went well; a pod without such ones has none.
 
-    A request that is being answered at the end of a block has begun and has not gone well yet: it counts as bad in
-    this block, and as one good request too many, which is left aside, in the next.
+    Both counters have to count what is over, so that they move together: the good ones of a preset are counted in the
+    same breath as the total. A case that a scrape finds in between is bad in this block, and one good case too many,
+    which is left aside, in the next: that many per scrape are charged for good. A total that counts when a request
+    begins must not be given here, because all that is being answered would lie in between.
     """
     left_out = {**good.left_out, **total.left_out}
     left_out |= dict.fromkeys(good.by_pod.keys() - total.by_pod.keys() - left_out.keys(), WITHOUT_TOTAL)
