@@ -105,6 +105,11 @@ def container(**fields: Any) -> Change:
     return lambda spec: spec["template"]["spec"]["containers"][0].update(fields)
 
 
+def slow_on_kserve(spec: dict[str, Any]) -> None:
+    spec["runtime"] = "kserve"
+    signal(kind="Latency", bound="15s", margin="2%")(spec)
+
+
 # Accepted by the schema, but not by the operator: what, the reason, and words of the sentence.
 STALLED: dict[str, tuple[Change, str, str]] = {
     "bake": (rollout(bake={"for": "1h"}), "NotSupportedYet", "bake"),
@@ -114,7 +119,7 @@ STALLED: dict[str, tuple[Change, str, str]] = {
         "Gateway",
     ),
     "in-place": (rollout(capacity="InPlace"), "NotSupportedYet", "InPlace"),
-    "drift": (signal(kind="PredictionDrift"), "NotSupportedYet", "PredictionDrift"),
+    "bound-above-the-buckets": (slow_on_kserve, "SignalImpossible", "10 s"),
     "no-such-field-of-a-pod": (pod(containerz=[]), "TemplateRefused", "containerz"),
     "impossible-quantity": (container(resources={"requests": {"cpu": "lots"}}), "TemplateRefused", "quantit"),
     "config-map-absent": (
