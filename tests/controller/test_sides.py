@@ -74,7 +74,6 @@ def test_counters_of_two_metrics_with_the_same_labels_are_added() -> None:
 
 def kserve(pod: str, before: float, after: float | None) -> Scraped:
     scraped = Scraped().counter(pod, "request_predict_seconds_count", before, model_name="fraud")
-    scraped.counter(pod, "request_predict_seconds_count", before, model_name="fraud")
     return (
         scraped
         if after is None
@@ -372,7 +371,7 @@ AGES = {
     "computed long ago, and scraped again and again": (UPDATED, gauge(0.01, until=40, canary=14), "11 s ago"),
     "computed by a clock that is a little ahead": (UPDATED, gauge(0.01, until=40, canary=60), None),
     "updated in milliseconds": (
-        replace(UPDATED, updated="1000 * max(drift_computed{$selector})"),
+        replace(UPDATED, updated="max(drift_computed{$selector}) * 1000"),
         gauge(0.01, until=40, canary=-5000),
         "lies in the future",
     ),
