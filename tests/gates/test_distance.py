@@ -27,8 +27,16 @@ values = st.recursive(
         (["1"], [1], (), Distance(others=1, unlike=1)),
         ([True], [1], (), Distance(others=1, unlike=1)),
         ([None], [None], (), Distance(others=1)),
-        ([1], [1, 2], (), Distance(shapes="the canary gives 1 values and stable 2")),
-        ([1], [1], ("$.nowhere",), Distance()),
+        ([1], [1, 2], (), Distance(shapes="at $ the canary gives 1 values and stable 2")),
+        ([1], [1], ("$.nowhere",), Distance(blank=1)),
+        ({"p": []}, {"p": []}, ("$.p",), Distance(blank=1)),
+        ({"cat": 1, "dog": 0}, {"cat": 1, "wolf": 0}, (), Distance(shapes="only the canary gives dog at $")),
+        ({"a": [{}]}, {"a": [{"b": 1}]}, (), Distance(shapes="only stable gives b at $.a[0]")),
+        ([[1, 2], [3]], [[1, 2, 3], []], (), Distance(shapes="at $[0] the canary gives 2 values and stable 3")),
+        ({"p": [1]}, {"p": 1}, (), Distance(shapes="at $.p the canary gives a list and stable a single value")),
+        ([int("9" * 400)], [1], (), Distance(largest=math.inf, total=math.inf, numbers=1)),
+        ([int("9" * 400)], [0.5], (), Distance(largest=math.inf, total=math.inf, numbers=1)),
+        ([int("9" * 400)], [int("9" * 400)], (), Distance(numbers=1)),
         ([math.nan], [math.nan], (), Distance(numbers=1)),
         ([math.nan], [1.0], (), Distance(largest=math.inf, total=math.inf, numbers=1)),
     ],
@@ -40,7 +48,8 @@ def test_distances(canary: Any, stable: Any, outputs: tuple[str, ...], expected:
 @given(values)
 def test_the_same_answer_has_no_distance(value: Any) -> None:
     found = distance(json.dumps(value), json.dumps(value), ())
-    assert not found.exceeds(0.0)
+    assert found.exceeds(0.0) is bool(found.blank)
+    assert bool(found.blank) is not bool(found.numbers + found.others)
 
 
 @given(values, values)
@@ -62,6 +71,7 @@ def test_texts_are_compared_whole() -> None:
         (Distance(largest=math.inf, numbers=1), 1e300, True),
         (Distance(others=2, unlike=1), 1e9, True),
         (Distance(shapes="differ"), 1e9, True),
+        (Distance(numbers=1).plus(Distance(blank=1)), 1e9, True),
     ],
 )
 def test_tolerance(found: Distance, tolerance: float, exceeds: bool) -> None:
@@ -72,3 +82,12 @@ def test_it_is_told_in_words() -> None:
     two = Distance(largest=0.5, total=0.6, numbers=2).plus(Distance(others=3, unlike=1))
     assert str(two) == "largest distance 0.5 (mean 0.3) over 2 numbers, 1 of 3 other values differ"
     assert str(Distance()) == "nothing to compare"
+    assert str(Distance(numbers=1).plus(Distance(blank=1))).endswith("1 of the pairs have nothing to compare")
+
+
+def test_a_place_is_told_shortly() -> None:
+    deep: Any = {"x" * 5000: [1]}
+    other: Any = {"x" * 5000: [1, 2]}
+    for _ in range(50):
+        deep, other = {"y" * 1000: deep}, {"y" * 1000: other}
+    assert len(distance(json.dumps(deep), json.dumps(other), ()).shapes) < 200

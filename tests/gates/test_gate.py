@@ -142,6 +142,22 @@ LOOKS_INSIDE = Expect(json_path=(JsonCheck(path="$.outputs", equals="[1]"),))
             id="golden outputs too far apart",
         ),
         pytest.param(
+            {"/golden": '{"predictions": [1]}'},
+            Smoke(
+                golden=Golden(requests=(GateRequest(path="/golden", method="GET"),), outputs=("$.preds",), tolerance=9)
+            ),
+            "GoldenDiffers",
+            "1 of the pairs have nothing to compare, tolerance 9: $.preds hold no value, so give golden.outputs",
+            id="golden outputs that nobody gives",
+        ),
+        pytest.param(
+            {"/v2/models/m/infer": '{"' + "k" * 500_000 + '": 1}'},
+            Smoke(requests=(replace(INFER, expect=Expect(json_schema='{"additionalProperties": {"type": "null"}}')),)),
+            "SmokeFailed",
+            "1 is not of type 'null': {\"kkkk",
+            id="a long name in an answer does not push out its excerpt",
+        ),
+        pytest.param(
             {"stable-1 /golden": (503, "busy")},
             Smoke(golden=Golden(requests=(GateRequest(path="/golden", method="GET"),), tolerance=0.4)),
             "GateUnreachable",
@@ -171,6 +187,7 @@ def test_the_first_failure_ends_it_with_its_reason(
     outcome = run(pods, smoke)
     assert (outcome.passed, outcome.reason) == (False, reason)
     assert says in outcome.message
+    assert len(outcome.message) < 1000
 
 
 @pytest.mark.parametrize(
@@ -271,3 +288,12 @@ def test_golden_answers_that_are_too_long_are_not_compared() -> None:
     outcome = Gate(job=job, send=send).run()
     assert outcome.reason == "SmokeFailed"
     assert "longer than 1 MiB" in outcome.message
+
+
+def test_outputs_of_v2_are_found_where_the_runtime_is_known_by_v1() -> None:
+    golden = Golden(requests=(GateRequest(path="/golden", method="GET"),), tolerance=1)
+    for path, name in (("outputs", '[{"data": [%d]}]'), ("predictions", "[%d]")):
+        told = f'{{"id": "%d", "{path}": {name}}}'
+        pods = Pods({"/golden": told % (1, 1), "stable-1 /golden": told % (2, 3), "/v1/models/m": '{"ready": true}'})
+        outcome = run(pods, Smoke(golden=golden), protocol="v1", stable_protocol="v1")
+        assert "largest distance 2 (mean 2) over 1 numbers, tolerance 1;" in outcome.message

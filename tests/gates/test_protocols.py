@@ -61,6 +61,7 @@ LOADING = {"model_version_status": [{"version": "1", "state": "LOADING"}]}
         ("bentoml", answer("\n"), ""),
         ("torchserve", answer({"status": "Healthy"}), ""),
         ("torchserve", answer({"status": "Partial Healthy"}), "says 'Partial Healthy'"),
+        ("torchserve", answer({"status": ["Healthy"]}), "says \"['Healthy']\""),
         ("ray", answer("", 302), "answered 302"),
         ("http", answer("", 302), ""),
         ("http", answer("", 404), "answered 404"),
@@ -106,6 +107,7 @@ def test_contracts_are_read() -> None:
         ("v2", answer(V2, 404)),
         ("v2", answer("[]")),
         ("v2", answer('{"inputs": [{"no": "name"}]}')),
+        ("v2", answer('{"inputs": [{"name": "x", "shape": [1e400]}]}')),
         ("v1", answer({"error": "no"})),
         ("v1", answer({"metadata": {"signature_def": {"signature_def": {}}}})),
         ("v2", answer("<html>")),
@@ -145,3 +147,22 @@ def test_where_metadata_is_asked_for() -> None:
         "openai": None,
         "http": None,
     }
+
+
+LONG = "z" * 100_000
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        why_not_ready("openai", "m", answer({"data": [{"id": LONG}]})),
+        why_not_ready("torchserve", "m", answer({"status": LONG})),
+        why_not_ready("v1", "m", answer({"model_version_status": [{"state": LONG}]})),
+        breaks(contract(X, {**X, "name": LONG}), CONTRACT),
+        breaks(CONTRACT, contract({**X, "name": LONG})),
+        breaks(contract({**X, "shape": [1] * 10_000}), CONTRACT),
+        breaks(contract({**X, "datatype": LONG}), CONTRACT),
+    ],
+)
+def test_what_a_server_says_is_told_shortly(told: str) -> None:
+    assert 0 < len(told) < 400

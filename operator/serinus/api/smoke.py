@@ -134,7 +134,7 @@ class GoldenSpec(Wire):
     requests: Annotated[tuple[SmokeRequest, ...], Field(min_length=1, max_length=16)]
     """Sent to both sides, in order; what they expect must hold for the canary."""
     outputs: Annotated[tuple[JsonPathText, ...], Field(min_length=1, max_length=8)] | None = None
-    """JSONPaths of what is compared; $.outputs[*].data with protocol V2, $.predictions with V1, else all if absent."""
+    """JSONPaths of what is compared; $.outputs[*].data and $.predictions with protocol V1 or V2, else all if absent."""
     tolerance: Annotated[float, Field(ge=0)] | None = None
     """Largest absolute distance of two numbers, else the canary is rolled back; only reported if absent."""
 

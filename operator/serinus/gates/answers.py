@@ -6,6 +6,12 @@ from serinus.errors import SerinusError
 
 EXCERPT_LENGTH = 240
 NO_BODY = "(no body)"
+_SHOWN = 80
+
+
+def shortened(text: str, length: int = _SHOWN) -> str:
+    """Return a text of at most ``length`` characters: what servers say may be as long as they like."""
+    return text if len(text) <= length else text[: length - 1] + "…"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +31,7 @@ class Answer:
         line = " ".join("".join(each if each.isprintable() else " " for each in self.body[: 4 * length]).split())
         if not line:
             return NO_BODY
-        return line if len(line) <= length else line[: length - 1] + "…"
+        return shortened(line, length)
 
 
 class NoAnswer(SerinusError):

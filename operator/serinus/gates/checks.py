@@ -12,12 +12,11 @@ from jsonschema.exceptions import best_match
 from jsonschema.validators import validator_for
 from referencing import Registry
 
-from serinus.gates.answers import Answer
+from serinus.gates.answers import Answer, shortened
 from serinus.rollout.smoke import Expect, JsonCheck
 
 NOT_JSON = "the body is not JSON"
 TOO_LONG = "the body is longer than 1 MiB, which is all that is read: let the request ask for less"
-_SHOWN = 80
 
 
 def wrong_status(answer: Answer, expect: Expect) -> str:
@@ -73,7 +72,10 @@ def is_same(found: Any, wanted: Any, tolerance: float) -> bool:
     """Tell whether two JSON values are the same but for numbers that differ by at most ``tolerance``."""
     if _is_number(found) and _is_number(wanted):
         # A difference of two values each cut to binary may exceed a tolerance written in decimal by a rounding.
-        return bool(abs(found - wanted) <= tolerance + 1e-12 * max(abs(found), abs(wanted)))
+        try:
+            return bool(abs(found - wanted) <= tolerance + 1e-12 * max(abs(found), abs(wanted)))
+        except OverflowError:  # JSON's whole numbers may be larger than any float
+            return bool(found == wanted)
     if isinstance(found, list) and isinstance(wanted, list):
         return len(found) == len(wanted) and all(map(is_same, found, wanted, [tolerance] * len(found)))
     if isinstance(found, dict) and isinstance(wanted, dict):
@@ -86,7 +88,7 @@ def _against_schema(value: Any, text: str) -> str:
     # An empty registry: a $ref to anywhere outside is an error, and nothing is fetched.
     checker = validator_for(schema)(schema, registry=Registry())
     error = best_match(checker.iter_errors(value))  # type: ignore[no-untyped-call]
-    return "" if error is None else f"{error.json_path}: {_cut(error.message)}"
+    return "" if error is None else f"{shortened(error.json_path)}: {shortened(error.message)}"
 
 
 def _is_number(value: Any) -> bool:
@@ -94,8 +96,4 @@ def _is_number(value: Any) -> bool:
 
 
 def _show(value: Any) -> str:
-    return _cut(json.dumps(value, ensure_ascii=False))
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
+    return shortened(json.dumps(value, ensure_ascii=False))

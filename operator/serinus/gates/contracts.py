@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from serinus.gates.answers import Answer
+from serinus.gates.answers import Answer, shortened
 from serinus.rollout.smoke import GateRequest
 
 _SIGNATURE = "serving_default"
@@ -21,7 +21,7 @@ class Tensor:
     """-1 stands for any size."""
 
     def __str__(self) -> str:
-        return f"{self.datatype}[{', '.join(map(str, self.shape))}]"
+        return shortened(f"{self.datatype}[{', '.join(map(str, self.shape))}]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,7 @@ def read_contract(protocol: str, answer: Answer) -> ModelContract:
         signatures = body["metadata"]["signature_def"]["signature_def"]
         signature = signatures.get(_SIGNATURE) or next(iter(signatures.values()))
         return ModelContract(inputs=_tensorflow(signature["inputs"]), outputs=_tensorflow(signature["outputs"]))
-    except (ValueError, RecursionError, LookupError, TypeError, AttributeError, StopIteration):
+    except (ValueError, RecursionError, LookupError, TypeError, AttributeError, StopIteration, OverflowError):
         return ModelContract()
 
 
@@ -82,7 +82,9 @@ def breaks(canary: ModelContract, stable: ModelContract) -> str:
     if canary.is_empty():
         return "it no longer tells its inputs and outputs, which stable does"
     found = [*_changes("input", canary.inputs, stable.inputs), *_changes("output", canary.outputs, stable.outputs)]
-    found += [f"input {name} ({canary.inputs[name]}) is new" for name in canary.inputs if name not in stable.inputs]
+    found += [
+        f"input {shortened(name)} ({canary.inputs[name]}) is new" for name in canary.inputs if name not in stable.inputs
+    ]
     more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
     return "; ".join(found[:_SHOWN]) + more
 
@@ -91,9 +93,9 @@ def _changes(what: str, canary: Mapping[str, Tensor], stable: Mapping[str, Tenso
     for name, before in stable.items():
         after = canary.get(name)
         if after is None:
-            yield f"{what} {name} ({before}) is gone"
+            yield f"{what} {shortened(name)} ({before}) is gone"
         elif not _fits(after, before):
-            yield f"{what} {name} is {after}, was {before}"
+            yield f"{what} {shortened(name)} is {after}, was {before}"
 
 
 def _fits(after: Tensor, before: Tensor) -> bool:

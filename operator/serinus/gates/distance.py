@@ -8,8 +8,16 @@ from typing import Any
 
 import jsonpath
 
-DEFAULT_OUTPUTS = {"v2": ("$.outputs[*].data",), "v1": ("$.predictions",)}
-"""What a protocol calls its outputs; with any other all values of the answer are compared."""
+from serinus.errors import SerinusError
+from serinus.gates.answers import shortened
+
+_TENSORS_OR_ROWS = ("$.outputs[*].data", "$.predictions")
+DEFAULT_OUTPUTS = {"v2": _TENSORS_OR_ROWS, "v1": _TENSORS_OR_ROWS}
+"""What protocols call their outputs (KServe speaks both); with any other all values of the answer are compared."""
+
+
+class _UnlikeShapes(SerinusError):
+    """Two values cannot be compared place by place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +36,8 @@ class Distance:
     """Those of them that differ, and pairs of a number with something else."""
     shapes: str = ""
     """How the answers differ in shape; empty if they do not."""
+    blank: int = 0
+    """Pairs of answers in which there was nothing to compare."""
 
     def plus(self, other: "Distance") -> "Distance":
         """Return the distance over both."""
@@ -38,11 +48,15 @@ class Distance:
             others=self.others + other.others,
             unlike=self.unlike + other.unlike,
             shapes=self.shapes or other.shapes,
+            blank=self.blank + other.blank,
         )
 
     def exceeds(self, tolerance: float) -> bool:
-        """Tell whether anything lies further apart than a tolerance; what is no number has to be the same."""
-        return bool(self.shapes) or self.unlike > 0 or not self.largest <= tolerance
+        """Tell whether anything lies further apart than a tolerance; what is no number has to be the same.
+
+        A pair in which nothing was found to compare exceeds any: nobody knows how far it lies apart.
+        """
+        return bool(self.shapes) or self.unlike > 0 or self.blank > 0 or not self.largest <= tolerance
 
     def __str__(self) -> str:
         told = []
@@ -53,6 +67,8 @@ class Distance:
             told.append(f"largest distance {self.largest:.3g} (mean {mean:.3g}) over {self.numbers} numbers")
         if self.others or self.unlike:
             told.append(f"{self.unlike} of {self.others} other values differ")
+        if self.blank:
+            told.append(f"{self.blank} of the pairs have nothing to compare")
         return ", ".join(told) or "nothing to compare"
 
 
@@ -64,39 +80,68 @@ def distance(canary: str, stable: str, outputs: Sequence[str]) -> Distance:
         stable: body of stable's.
         outputs: JSONPaths of what is compared; none: all of it.
     """
-    left, right = (list(_leaves(_chosen(body, outputs))) for body in (canary, stable))
-    if len(left) != len(right):
-        return Distance(shapes=f"the canary gives {len(left)} values and stable {len(right)}")
     found = Distance()
-    for mine, theirs in zip(left, right, strict=True):
-        found = found.plus(_between(mine, theirs))
-    return found
+    try:
+        for mine, theirs in _pairs_chosen(canary, stable, outputs):
+            found = found.plus(_between(mine, theirs))
+    except _UnlikeShapes as error:
+        return found.plus(Distance(shapes=str(error)))
+    return found if found.numbers or found.others else Distance(blank=1)
 
 
 def _between(mine: Any, theirs: Any) -> Distance:
     numbers = [isinstance(each, int | float) and not isinstance(each, bool) for each in (mine, theirs)]
     if all(numbers):
-        gap = abs(mine - theirs)
-        gap = gap if math.isfinite(gap) else 0.0 if repr(mine) == repr(theirs) else math.inf
+        gap = _gap(mine, theirs)
         return Distance(largest=gap, total=gap, numbers=1)
     return Distance(others=1, unlike=int(any(numbers) or mine != theirs or type(mine) is not type(theirs)))
 
 
-def _chosen(body: str, outputs: Sequence[str]) -> Any:
+def _gap(mine: float, theirs: float) -> float:
     try:
-        value = json.loads(body)
+        gap = float(abs(mine - theirs))
+    except OverflowError:  # JSON's whole numbers may be larger than any float
+        return 0.0 if mine == theirs else math.inf
+    return gap if math.isfinite(gap) else 0.0 if repr(mine) == repr(theirs) else math.inf
+
+
+def _pairs_chosen(canary: str, stable: str, outputs: Sequence[str]) -> Iterator[tuple[Any, Any]]:
+    mine, theirs = _parse(canary), _parse(stable)
+    if not outputs:
+        yield from _pairs(mine, theirs, "$")
+    for path in outputs:
+        yield from _pairs(jsonpath.findall(path, mine), jsonpath.findall(path, theirs), path)
+
+
+def _parse(body: str) -> Any:
+    try:
+        return json.loads(body)
     except (ValueError, RecursionError):
         return body
-    return [jsonpath.findall(path, value) for path in outputs] if outputs else value
 
 
-def _leaves(value: Any) -> Iterator[Any]:
-    """Yield the values of a JSON document in order; objects by sorted keys."""
-    if isinstance(value, dict):
-        for key in sorted(value):
-            yield from _leaves(value[key])
-    elif isinstance(value, list):
-        for each in value:
-            yield from _leaves(each)
+def _pairs(mine: Any, theirs: Any, place: str) -> Iterator[tuple[Any, Any]]:
+    """Yield what stands in the same place of two JSON values and is neither list nor object.
+
+    Raises:
+        _UnlikeShapes: a place of one has no counterpart in the other.
+    """
+    if isinstance(mine, dict) and isinstance(theirs, dict):
+        if unlike := sorted(mine.keys() ^ theirs.keys()):
+            side = "the canary" if unlike[0] in mine else "stable"
+            raise _UnlikeShapes(f"only {side} gives {shortened(unlike[0])} at {shortened(place)}")
+        for key in mine:
+            yield from _pairs(mine[key], theirs[key], f"{shortened(place)}.{shortened(key)}")
+    elif isinstance(mine, list) and isinstance(theirs, list):
+        if len(mine) != len(theirs):
+            raise _UnlikeShapes(f"at {shortened(place)} the canary gives {len(mine)} values and stable {len(theirs)}")
+        for index, each in enumerate(zip(mine, theirs, strict=True)):
+            yield from _pairs(*each, f"{shortened(place)}[{index}]")
+    elif isinstance(mine, dict | list) or isinstance(theirs, dict | list):
+        raise _UnlikeShapes(f"at {shortened(place)} the canary gives {_kind(mine)} and stable {_kind(theirs)}")
     else:
-        yield value
+        yield mine, theirs
+
+
+def _kind(value: Any) -> str:
+    return "an object" if isinstance(value, dict) else "a list" if isinstance(value, list) else "a single value"

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from serinus import contract
 from serinus.errors import SerinusError
 from serinus.gates import checks, confined
-from serinus.gates.answers import Answer, NoAnswer
+from serinus.gates.answers import Answer, NoAnswer, shortened
 from serinus.gates.contracts import breaks, contract_request, read_contract
 from serinus.gates.distance import DEFAULT_OUTPUTS, Distance
 from serinus.gates.readiness import readiness_request, why_not_ready
@@ -23,7 +23,7 @@ READY_SECONDS = 30.0
 PAUSE_SECONDS = 1.0
 """Between two tries of one request."""
 _SHORT_EXCERPT = 100
-_LONGEST_PATH = 80
+_LONGEST_MESSAGE = 2000
 _PORTION_LENGTH = 1024 * 1024
 
 Exchange = tuple[GateRequest, Answer]
@@ -101,7 +101,11 @@ class Gate:
 
     def _outcome(self, passed: bool, reason: str, message: str) -> GateOutcome:
         return GateOutcome(
-            identity=self.job.identity, step=self.job.step, passed=passed, reason=reason, message=message
+            identity=self.job.identity,
+            step=self.job.step,
+            passed=passed,
+            reason=reason,
+            message=shortened(message, _LONGEST_MESSAGE),
         )
 
     def _await_model(self, target: Target) -> None:
@@ -203,7 +207,7 @@ class Gate:
         except NoAnswer as error:
             self._cannot_compare("golden", error, must_hold=golden.tolerance is not None)
             return
-        self._judge_distance(golden, found, portion[-1])
+        self._judge_distance(golden, outputs, found, portion[-1])
 
     def _whole(self, target: Target, request: GateRequest) -> Answer:
         answer = self._answered(target, request)
@@ -225,16 +229,16 @@ class Gate:
             )
         return answer
 
-    def _judge_distance(self, golden: Golden, found: Distance, last: Exchange) -> None:
+    def _judge_distance(self, golden: Golden, outputs: Sequence[str], found: Distance, last: Exchange) -> None:
         told = f"golden: over {len(golden.requests)} requests to both sides {found}"
         if golden.tolerance is not None and found.exceeds(golden.tolerance):
             request, answer = last
             raise _Failed(
                 contract.REASON_GOLDEN_DIFFERS,
-                f"{told}, tolerance {golden.tolerance:g}; the last answer of the canary, to {_name(request)}: "
-                f"{answer.excerpt()}",
+                f"{told}, tolerance {golden.tolerance:g}{_advice(found, outputs)}; the last answer of the canary, to "
+                f"{_name(request)}: {answer.excerpt()}",
             )
-        self._told.append(told)
+        self._told.append(told + _advice(found, outputs))
 
     def _warm_up(self) -> None:
         warm_up = self.job.smoke.warm_up
@@ -293,6 +297,13 @@ def _wrong_answer(target: Target, request: GateRequest, answer: Answer, wrong: s
     )
 
 
+def _advice(found: Distance, outputs: Sequence[str]) -> str:
+    if not found.blank:
+        return ""
+    looked_for = " and ".join(outputs) or "answers"
+    return f": {looked_for} hold no value, so give golden.outputs a path to what the model gives"
+
+
 def _portions(exchanges: Iterable[Exchange]) -> Iterator[list[Exchange]]:
     """Yield exchanges as they come, so many together as are worth one process and no burden on memory."""
     portion: list[Exchange] = []
@@ -306,8 +317,7 @@ def _portions(exchanges: Iterable[Exchange]) -> Iterator[list[Exchange]]:
 
 
 def _name(request: GateRequest) -> str:
-    path = request.path if len(request.path) <= _LONGEST_PATH else request.path[: _LONGEST_PATH - 1] + "…"
-    return f"{request.method} {path}"
+    return f"{request.method} {shortened(request.path)}"
 
 
 def _pods(targets: Sequence[Target]) -> str:

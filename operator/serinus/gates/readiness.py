@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from serinus.gates.answers import Answer
+from serinus.gates.answers import Answer, shortened
 from serinus.rollout.smoke import GateRequest
 
 _MODEL_PROTOCOLS = frozenset({"v1", "v2", "openai", "ray", "bentoml", "torchserve"})
@@ -42,8 +42,8 @@ def why_not_ready(protocol: str, model: str, answer: Answer) -> str:
         return _openai(body, model)
     if protocol == "ray" and not body:
         return "says that no application is deployed"
-    if protocol == "torchserve" and body.get("status") not in {None, "Healthy"}:
-        return f"says {body['status']!r}"
+    if protocol == "torchserve" and str(body.get("status", "Healthy")) != "Healthy":
+        return f"says {shortened(str(body['status']))!r}"
     return ""
 
 
@@ -55,7 +55,11 @@ def _v1(body: Mapping[str, Any]) -> str:
     if not isinstance(versions, list):
         return ""
     states = sorted({str(each.get("state")) for each in versions if isinstance(each, dict)})
-    return "" if "AVAILABLE" in states else f"says that no version is available: {', '.join(states) or 'it has none'}"
+    return (
+        ""
+        if "AVAILABLE" in states
+        else f"says that no version is available: {shortened(', '.join(states)) or 'it has none'}"
+    )
 
 
 def _openai(body: Mapping[str, Any], model: str) -> str:
@@ -63,7 +67,8 @@ def _openai(body: Mapping[str, Any], model: str) -> str:
     names = [str(each.get("id")) for each in served if isinstance(each, dict)] if isinstance(served, list) else []
     if model in names:
         return ""
-    return f"serves {', '.join(names[:5]) or 'no model'}, not {model}: set spec.model.name to the name it serves"
+    served_names = shortened(", ".join(names[:5])) or "no model"
+    return f"serves {served_names}, not {model}: set spec.model.name to the name it serves"
 
 
 def _parse(text: str) -> Mapping[str, Any]:
