@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from serinus import contract
+from serinus.cluster.kinds import DEPLOYMENT
 from support.situations import QUICK
-from support.world import World, model_deployment
+from support.world import NAMESPACE, World, model_deployment
 
 KSERVE, DATA = "request_preprocess_seconds_count", "serinus_predictions_total"
 SLOW = {"name": "slow", "kind": "Latency", "bound": "3s"}
@@ -205,6 +206,19 @@ def test_another_server_than_declared_stalls_and_naming_the_right_one_begins() -
     world.apply(spec("model:2", runtime="kserve"))
     begun(world)
     assert world.status()["metrics"]["stable"]["runtime"] == "kserve"
+
+
+def test_a_runtime_of_long_ago_that_is_not_known_any_more_is_read_as_any_server() -> None:
+    world, first = serving()
+    deployment = world.cluster.get(DEPLOYMENT, NAMESPACE, f"fraud-{first}")
+    assert deployment is not None
+    deployment["spec"]["template"]["metadata"]["annotations"][contract.ANNOTATION_RUNTIME] = "tgi-0.1"
+    world.cluster.put(deployment)
+    world.apply(spec("model:2"))
+    begun(world)
+    world.run(10)
+    assert world.status()["metrics"]["stable"]["runtime"] == "generic"
+    assert world.condition("Stalled")["status"] == "False"
 
 
 def test_without_traffic_another_servers_metrics_prove_nothing() -> None:

@@ -172,6 +172,20 @@ def test_a_canary_that_should_have_had_requests_and_shows_nothing_that_counts_th
     assert not isinstance(shown, Missing), "the counter is there, and says 0"
 
 
+def test_a_source_that_this_version_does_not_know_is_no_data() -> None:
+    found = one(renamed(), replace(ERRORS, source="varnish"), **KNATIVE)
+    assert isinstance(found, Missing)
+    assert "the source varnish is not known" in found.message
+
+
+def test_a_sidecar_that_is_not_scraped_is_told_with_its_own_port() -> None:
+    scraped = kserve(C1, 1, 1)
+    scraped.tsdb.series = type(scraped.tsdb.series)()
+    found = one(scraped, replace(ERRORS, source="istio"), canary="kserve", stable="kserve")
+    assert isinstance(found, Missing)
+    assert "port 15020, path /stats/prometheus" in found.message
+
+
 class Refusing(InProcess):
     """A Prometheus behind a proxy that lets nobody ask for names of metrics."""
 

@@ -217,6 +217,16 @@ class TestTraffic:
         assert said[-1].traffic.off
         assert (said[-1].rollback, running.ticks) == (False, 0)
 
+    def test_late_labels_say_nothing_of_where_requests_go(self) -> None:
+        outcomes = replace(errors(), name="accuracy", kind=SignalKind.ACCURACY)
+        expected = ExpectedShare(share=0.25, promised=True)
+        ticks = [{"accuracy": rates((0, 0), (100, 1)), "errors": rates((100, 0), (300, 1))}] * 10
+        _, said = play_from(Running(), plan(outcomes, errors()), ticks, expected=expected)
+        assert said[-1].traffic is not None
+        assert (said[-1].traffic.off, said[-1].traffic.observed) == (False, 0.25)
+        _, alone = play_from(Running(), plan(outcomes), ticks, expected=expected)
+        assert alone[-1].traffic is None
+
     def test_a_tick_that_was_judged_counts_once(self) -> None:
         expected = ExpectedShare(share=0.5, promised=True)
         ticks = [{"errors": rates((0, 0), (5, 0))}]

@@ -231,6 +231,10 @@ def test_unlike_sides_are_counted_alike_by_both(both: tuple[Prometheus, InProces
                     "by label": reader.rates(alike(OUTCOMES)),
                     "slow": reader.slow(UNITS, 0.25)[0],
                     "buckets": reader.histogram(UNITS),
+                    "models": (
+                        reader.models_of_stable(preset("triton").errors.total),
+                        reader.has_counted(TRITON.total),
+                    ),
                     "names": reader.exported(looked_for()),
                     "age": reader.age(P_VALUE, Side.CANARY),
                     "late": Reader(asks, SCOPE, traffic.moment(15), traffic.moment(80)).age(P_VALUE, Side.CANARY),
@@ -243,6 +247,7 @@ def test_unlike_sides_are_counted_alike_by_both(both: tuple[Prometheus, InProces
     assert real["slow"].canary.by_pod == {C1: (60, 10)}
     assert real["slow"].stable.by_pod == {S1: (160, 10)}
     assert real["buckets"][0].stable.by_pod == {S1: (90, 60, 10)}
+    assert real["models"] == (("fraud",), True)
     assert real["names"].canary == {"nv_inference_request_success"}
     assert real["age"].total_seconds() == 0
     assert real["late"].total_seconds() == 41

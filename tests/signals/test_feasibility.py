@@ -60,6 +60,26 @@ CASES = {
     "data that vllm has": (DRIFT, views("vllm", "vllm"), BUSY, None),
     "a feature that nobody counts": (AGE, DATA, Evidence(busy=True, silent=frozenset({"it"})), "feature 'age'"),
     "a feature that nobody counts yet": (AGE, DATA, Evidence(silent=frozenset({"it"})), None),
+    "another model in the server": (
+        signal(SignalKind.ERRORS),
+        KSERVE,
+        Evidence(models=("iris", "prices")),
+        "requests of iris, prices, and none of a model fraud: set spec.model.name",
+    ),
+    "another model, and own counters": (signal(SignalKind.ERRORS, **OWN), KSERVE, Evidence(models=("iris",)), None),
+    "another model, and a mesh": (signal(SignalKind.ERRORS, source="istio"), KSERVE, Evidence(models=("iris",)), None),
+    "a mesh that is not there": (
+        signal(SignalKind.ERRORS, source="istio"),
+        KSERVE,
+        Evidence(busy=True, silent=frozenset({"it"})),
+        "nothing of istio: see whether the sidecar is there and Prometheus scrapes it .port 15020, path /stats",
+    ),
+    "a mesh without requests yet": (
+        signal(SignalKind.ERRORS, source="istio"),
+        KSERVE,
+        Evidence(silent=frozenset({"it"})),
+        None,
+    ),
     "a query": (signal(SignalKind.QUERY, query="up", maximum=1.0), KSERVE, BUSY, None),
 }
 
@@ -73,6 +93,12 @@ def test_what_can_never_be_measured_is_said(given: Signal, known, evidence: Evid
         (sentence,) = found
         assert sentence.startswith("signal it: ")
         assert re.search(why, sentence), sentence
+
+
+@pytest.mark.parametrize(("given", "evidence"), [(slow(15), None), (DRIFT, BUSY), (AGE, Evidence(busy=True))])
+def test_what_only_a_new_image_can_bring_may_be_brought_by_a_rollout(given: Signal, evidence: Evidence | None) -> None:
+    (why,) = obstacles((given,), KSERVE, "fraud", evidence)
+    assert "Observe for the rollout that brings" in why
 
 
 def test_a_signal_that_decides_nothing_holds_nothing_up() -> None:

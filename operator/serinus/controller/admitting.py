@@ -22,10 +22,11 @@ from serinus.rollout.decide import Decision, Note
 from serinus.rollout.types import Fact, Signal, SignalKind
 from serinus.signals.detection import looked_for
 from serinus.signals.feasibility import Evidence, obstacles
-from serinus.signals.presets import family
+from serinus.signals.legibility import why_illegible
+from serinus.signals.presets import family, preset, runtimes
 from serinus.signals.recognition import Recognition, Recognitions, needs_data, recognise_sides, views_of
 from serinus.signals.scope import BySide, Scope, Side, alike
-from serinus.signals.views import DRIFT_KINDS, Views, distributions_of, histogram_of
+from serinus.signals.views import DRIFT_KINDS, Views, counters_of, distributions_of, histogram_of
 
 log = logging.getLogger(__name__)
 
@@ -54,17 +55,17 @@ class Admission:
             Stall: no server of this runtime could give a signal of the very first revision's plan.
         """
         desired, stable = candidate.desired, sighting.progress.stable
+        # A revision of long ago may name a runtime that this version does not know.
+        runtime = candidate.stored.runtime if candidate.stored.runtime in runtimes() else "generic"
         if stable is None:
-            runtimes = alike(candidate.stored.runtime)
-            nothing_seen = recognise_sides(alike(desired.revision), runtimes, alike(frozenset[str]()), {})
-            if why := _impossible(desired.plan.signals, _possible(nothing_seen, runtimes), model, None):
+            declared = alike(runtime)
+            nothing_seen = recognise_sides(alike(desired.revision), declared, alike(frozenset[str]()), {})
+            if why := _impossible(desired.plan.signals, _possible(nothing_seen, declared), model, None):
                 raise Stall(why.reason, why.message)
         if stable is None or decision.started is None:
             return judged
         scope = make_scope(candidate, desired.revision, stable.revision, sighting.observed, model)
-        declared = replace(
-            declared_runtimes(sighting.observed, desired.revision, stable.revision), canary=candidate.stored.runtime
-        )
+        declared = replace(declared_runtimes(sighting.observed, desired.revision, stable.revision), canary=runtime)
         known, evidence = self._look(desired.plan.signals, scope, declared, now)
         why = _mismatch(known, declared, evidence) or _impossible(
             desired.plan.signals, _possible(known, declared), model, evidence
@@ -143,11 +144,18 @@ def _evidence(signals: tuple[Signal, ...], views: Views, model: str, reader: Rea
     server = views.stable.server
     edges: dict[str, tuple[float, ...]] = {}
     silent: set[str] = set()
+    illegible: dict[str, str] = {}
     for signal in signals:
         try:
+            if signal.kind in RATE_KINDS:
+                counters = counters_of(signal, alike(views.stable), model).stable
+                illegible |= {} if reader.is_legible(counters) else {signal.name: why_illegible(counters)}
             if signal.kind is SignalKind.LATENCY and signal.bound_seconds is not None:
                 found = reader.edges_of_stable(histogram_of(signal, alike(views.stable), model).stable)
                 edges |= {signal.name: found} if found is not None else {}
+            if signal.source is not None:
+                counter = counters_of(replace(signal, kind=SignalKind.ERRORS), alike(views.stable), model).stable.total
+                silent |= set() if reader.has_counted(counter) else {signal.name}
             if signal.kind in DRIFT_KINDS and needs_data(signal) and views.stable.data is not None:
                 choices = distributions_of(signal, alike(views.stable))
                 silent |= set() if any(map(reader.has, choices)) else {signal.name}
@@ -155,4 +163,7 @@ def _evidence(signals: tuple[Signal, ...], views: Views, model: str, reader: Rea
             # What is impossible by itself is an obstacle already; what Prometheus refuses the first tick tells.
             log.debug("%s: %s", signal.name, error.message)
     busy = server.errors is not None and reader.has_counted(server.errors.total)
-    return Evidence(busy=busy, edges=edges, silent=frozenset(silent))
+    models: tuple[str, ...] = ()
+    if not busy and server.errors is not None and (of_any := preset(server.runtime).errors) is not None:
+        models = reader.models_of_stable(of_any.total)
+    return Evidence(busy=busy, edges=edges, silent=frozenset(silent), models=models, illegible=illegible)

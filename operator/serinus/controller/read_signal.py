@@ -6,6 +6,7 @@ Knows presets, scopes and what the judge takes. Must not know ticks, evidence or
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TypeVar
 
 from serinus import contract
@@ -20,10 +21,11 @@ from serinus.judge.measurements import (
 )
 from serinus.prometheus.reader import Reader
 from serinus.rollout.types import Signal, SignalKind
-from serinus.signals.counts import NO_NUMBER, Rates, Targets
+from serinus.signals.counts import ILLEGIBLE, NO_NUMBER, Rates, Targets
 from serinus.signals.histogram import in_buckets
+from serinus.signals.legibility import why_illegible
 from serinus.signals.placeholders import tells_sides_apart
-from serinus.signals.presets import Distribution, Histogram
+from serinus.signals.presets import Distribution, Histogram, Preset
 from serinus.signals.scope import BySide, Scope, Side
 from serinus.signals.selectors import Selector
 from serinus.signals.views import (
@@ -31,9 +33,13 @@ from serinus.signals.views import (
     RATE_KINDS,
     Views,
     counters_of,
+    described_by,
     distributions_of,
     histogram_of,
 )
+
+CLOCKS_DIFFER = timedelta(minutes=1)
+"""So far may the clock of what computes a value be ahead of Prometheus'."""
 
 Row = TypeVar("Row", tuple[int, int], tuple[int, ...])
 
@@ -86,13 +92,19 @@ def missing(reason: str, message: str) -> SignalReading:
 
 def _read_rate(signal: Signal, views: Views, scope: Scope, reader: Reader) -> SignalReading:
     counters = counters_of(signal, views, scope.model)
-    around = _around(counters.mapped(lambda of: of.total[0]), views, scope, reader)
-    return _compare_rates(reader.rates(counters), around)
+    around = _around(counters.mapped(lambda of: of.total[0]), _described(signal, views, scope), scope, reader)
+    rates = reader.rates(counters)
+    for side in Side:
+        if ILLEGIBLE in rates.of(side).left_out.values():
+            why = f"the pods of {side} {why_illegible(counters.of(side))}"
+            out = {**rates.stable.left_out, **rates.canary.left_out}
+            return replace(missing(contract.REASON_SIGNAL_IMPOSSIBLE, why), left_out=out)
+    return _compare_rates(rates, around)
 
 
 def _read_latency(signal: Signal, views: Views, scope: Scope, reader: Reader) -> SignalReading:
     histograms = histogram_of(signal, views, scope.model)
-    around = _around(histograms.mapped(lambda of: of.buckets[0]), views, scope, reader)
+    around = _around(histograms.mapped(lambda of: of.buckets[0]), _described(signal, views, scope), scope, reader)
     if signal.bound_seconds is None:
         return _read_histogram(signal, histograms, around, reader)
     rates, edge = reader.slow(histograms, signal.bound_seconds)
@@ -108,7 +120,7 @@ def _read_drift(signal: Signal, views: Views, scope: Scope, reader: Reader) -> S
             "give the signal metrics that both export",
         )
     chosen = choices[0] if len(choices) == 1 else next((each for each in choices if reader.has(each)), choices[0])
-    around = _around(chosen.mapped(_selector), views, scope, reader)
+    around = _around(chosen.mapped(_selector), views.mapped(lambda of: of.server), scope, reader)
     if chosen.canary.buckets is None:
         return _read_categories(signal, chosen, around, reader)
     histograms = chosen.mapped(lambda of: Histogram(buckets=(_selector(of),), seconds_per_unit=1.0))
@@ -226,6 +238,9 @@ def _too_old(signal: Signal, reader: Reader, side: Side, whose: str) -> SignalRe
     if age is None:
         why = "nobody can tell when the value was computed" if signal.updated else "its newest sample is older"
         return missing(contract.REASON_STALE_VALUE, f"for {whose} {why}; {longest}: check what computes it")
+    if age < -max(CLOCKS_DIFFER, timedelta(seconds=signal.max_age_seconds)):
+        ahead = "lies in the future: let updated give seconds (divide milliseconds by 1000), or set the clock"
+        return missing(contract.REASON_STALE_VALUE, f"the time at which the value for {whose} was computed {ahead}")
     if age.total_seconds() > signal.max_age_seconds:
         told = f"the value for {whose} was computed {age.total_seconds():.0f} s ago; {longest}: check what computes it"
         return missing(contract.REASON_STALE_VALUE, told)
@@ -237,7 +252,7 @@ class _Around:
     """What it takes to say why a side has no counts."""
 
     scope: Scope
-    views: Views
+    presets: BySide[Preset]
     metric: BySide[str]
     by_label: bool
     """The series say by their labels whose they are, and pods of both sides may export them."""
@@ -246,10 +261,14 @@ class _Around:
     targets: Targets
 
 
-def _around(selectors: BySide[Selector], views: Views, scope: Scope, reader: Reader) -> _Around:
+def _described(signal: Signal, views: Views, scope: Scope) -> BySide[Preset]:
+    return views.mapped(lambda of: described_by(signal, of, scope.model))
+
+
+def _around(selectors: BySide[Selector], presets: BySide[Preset], scope: Scope, reader: Reader) -> _Around:
     return _Around(
         scope=scope,
-        views=views,
+        presets=presets,
         metric=selectors.mapped(lambda of: of.metric),
         by_label=tells_sides_apart(selectors.canary),
         is_pinned=any(each.value == scope.model for each in selectors.canary.matchers),
@@ -315,12 +334,12 @@ def _nothing_countable(side: Side, left_out: Mapping[str, str]) -> SignalReading
 
 
 def _why_no_series(side: Side, around: _Around) -> str:
-    scope, metric, server = around.scope, around.metric.of(side), around.views.of(side).server
+    scope, metric, known = around.scope, around.metric.of(side), around.presets.of(side)
     deployment = scope.canary if side is Side.CANARY else scope.stable
     pods = f"the pods of {side} ({scope.namespace}/{deployment})"
     where = "their metrics port"
-    if server.metrics is not None:
-        where = f"port {server.metrics.port}, path {server.metrics.path}"
+    if known.metrics is not None:
+        where = f"port {known.metrics.port}, path {known.metrics.path}"
     if not any(scope.side_of(target.pod) is side for target in around.targets.known):
         return (
             f"Prometheus knows no series {metric} of {pods} and does not scrape them: select them in its scrape "

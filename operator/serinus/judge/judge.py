@@ -22,7 +22,7 @@ from serinus.judge.measurements import Measurement, Missing, Tick
 from serinus.judge.readings.reading import Heard, Reading
 from serinus.judge.running import RolledBack, Running
 from serinus.rollout.assessment import Assessment, SignalEvidence, TrafficShare, Verdict
-from serinus.rollout.types import RolloutPlan, Signal, SignalAction
+from serinus.rollout.types import RolloutPlan, Signal, SignalAction, SignalKind
 from serinus.stats.capital import reaches, rounded
 from serinus.stats.counts import Counts
 
@@ -122,7 +122,9 @@ def _remembered(plan: RolloutPlan, readings: tuple[Reading, ...], before: Runnin
         states = {reading.signal.name: reading.state for reading in moved}
         after = replace(before, at=tick.at, ticks=before.ticks + 1, signals={**before.signals, **states})
     if not _was_judged(before.at, tick):
-        measured = (tick.measurements.get(signal.name) for signal in plan.signals)
+        # Outcomes are counted when labels arrive, which says nothing of where requests go now.
+        prompt = (signal.name for signal in plan.signals if signal.kind is not SignalKind.ACCURACY)
+        measured = map(tick.measurements.get, prompt)
         share, expected = traffic.moved(before.traffic, before.expected, tick.expected, measured)
         if (share, expected) != (before.traffic, before.expected):
             after = replace(after, at=tick.at, traffic=share, expected=expected)

@@ -24,7 +24,7 @@ from serinus.signals.histogram import (
     shared_edges,
     written,
 )
-from serinus.signals.placeholders import tells_sides_apart
+from serinus.signals.placeholders import MODEL, tells_sides_apart
 from serinus.signals.presets import Counters, Distribution, Histogram
 from serinus.signals.samples import NAME_LABEL, POD_LABEL, Track
 from serinus.signals.scope import BySide, Scope, Side, alike
@@ -41,7 +41,9 @@ _Edges = Mapping[Side | None, tuple[Mapping[str, frozenset[str]], float]]
 class Reader:
     """Counts of one block, of both sides."""
 
-    def __init__(self, prometheus: Asks, scope: Scope, start: datetime, end: datetime) -> None:
+    def __init__(
+        self, prometheus: Asks, scope: Scope, start: datetime, end: datetime, *, since: datetime | None = None
+    ) -> None:
         """Prepare to read.
 
         Args:
@@ -49,9 +51,11 @@ class Reader:
             scope: whose series.
             start: sample time of the tick that the block begins with.
             end: sample time of the tick that it ends with.
+            since: the same time in all blocks of an attempt, before the first: cases that began after it and never
+                came to an end are counted as well, where the server tells. None: the start of the block.
         """
         self._block = BlockReader(prometheus, scope, start, end)
-        self._question = Question(self._block, scope, start, end)
+        self._question = Question(self._block, scope, start, end, since=min(since or start, start))
         self._scope = scope
         self._start = start
         self._end = end
@@ -85,7 +89,7 @@ class Reader:
             MetricsUnavailable: no usable answer.
             BadQuery: Prometheus does not understand a selector.
         """
-        if _is_one(counters, lambda of: (*of.total, *of.bad, *of.good)):
+        if _is_one(counters, lambda of: (*of.total, *of.bad, *of.good, *of.begun)):
             return self._split(self._question.rates(counters.canary, None))
         return BySide(
             canary=self._question.rates(counters.canary, Side.CANARY),
@@ -219,6 +223,36 @@ class Reader:
         """
         parts = self._question.parts(tuple(counter), Side.STABLE)
         return any(each.value > 0 for part in parts for each in self._block.instant(queries.newest(part), self._end))
+
+    def models_of_stable(self, counter: Iterable[Selector]) -> tuple[str, ...]:
+        """Return the models that stable's series of a counter are about, as far as any was counted, sorted.
+
+        Args:
+            counter: of a preset, with the placeholder ``$model`` as the value of a label.
+
+        Raises:
+            MetricsUnavailable: no usable answer.
+            BadQuery: Prometheus does not understand a selector.
+        """
+        found: set[str] = set()
+        for each in counter:
+            label = next((matcher.label for matcher in each.matchers if matcher.value == MODEL), None)
+            if label is None:
+                continue
+            rest = replace(each, matchers=tuple(matcher for matcher in each.matchers if matcher.label != label))
+            for part in self._question.parts((rest,), Side.STABLE):
+                samples = self._block.instant(queries.newest(part), self._end)
+                found |= {sample.labels.get(label, "") for sample in samples if sample.value > 0}
+        return tuple(sorted(found - {""}))
+
+    def is_legible(self, counters: Counters) -> bool:
+        """Tell whether stable's series of a counter say which requests were bad; true where there is none.
+
+        Raises:
+            MetricsUnavailable: no usable answer.
+            BadQuery: Prometheus does not understand a selector.
+        """
+        return self._question.is_legible(counters, Side.STABLE)
 
     def edges_of_stable(self, histogram: Histogram) -> tuple[float, ...] | None:
         """Return the finite edges that the histograms of all of stable's pods have, ascending, in the metric's unit.

@@ -24,6 +24,7 @@ _WORDS = {
     SignalKind.ACCURACY: "right and wrong predictions",
 }
 _SAME = 1e-9
+_BRINGING = " (stable has to have it, too, so let the signal's action be Observe for the rollout that brings it)"
 
 
 def obstacle(
@@ -77,7 +78,7 @@ def _data_obstacle(signal: Signal, server: Preset, data: Preset | None) -> str |
         return None
     return (
         f"{server.runtime} does not export {_WORDS[signal.kind]}, and no metric of serinus-instrument is seen: "
-        "wrap the model with serinus-instrument, or give the signal its own metrics"
+        f"wrap the model with serinus-instrument, or give the signal its own metrics{_BRINGING}"
     )
 
 
@@ -103,7 +104,7 @@ def _bound_obstacle(signal: Signal, edges: tuple[float, ...], seconds_per_unit: 
         return (
             f"the bound {signal.bound_seconds:g} s is above the largest finite bucket of {metric}, {largest:g} s, so "
             f"nobody can tell how many requests were slower: set the bound to {largest:g} s or less, or give the "
-            "server larger buckets"
+            f"server larger buckets{_BRINGING}"
         )
     if signal.bound_seconds < smallest * (1 - _SAME):
         return (

@@ -6,14 +6,15 @@ Knows presets and what stable's pods were seen to export. Must not know how that
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from serinus.rollout.types import Signal, SignalAction
+from serinus.rollout.types import Signal, SignalAction, SignalKind
 from serinus.signals.capabilities import obstacle
-from serinus.signals.presets import preset
+from serinus.signals.presets import Preset, preset
 from serinus.signals.recognition import needs_data
 from serinus.signals.scope import Side
 from serinus.signals.views import View, Views, described_by
 
 INSTRUMENT = "instrument"
+_REQUEST_KINDS = frozenset({SignalKind.ERRORS, SignalKind.CLIENT_ERRORS, SignalKind.LATENCY})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +26,11 @@ class Evidence:
     edges: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     """Per Latency signal: finite upper edges, ascending, in the metric's unit, that they all have."""
     silent: frozenset[str] = frozenset()
-    """Drift signals of whose distributions none is there, although the instrumentation is."""
+    """Signals of which nothing is there: drift, although the instrumentation is; a source, although requests are."""
+    illegible: Mapping[str, str] = field(default_factory=dict)
+    """Per signal whose series do not say which requests failed: what they lack and what to do."""
+    models: tuple[str, ...] = ()
+    """Names of models that the server counts requests of; given where it counts none of the wanted one."""
 
 
 def obstacles(signals: Iterable[Signal], views: Views, model: str, evidence: Evidence | None = None) -> tuple[str, ...]:
@@ -58,11 +63,33 @@ def _obstacle(signal: Signal, view: View, model: str, evidence: Evidence | None)
     seen = evidence or Evidence()
     # Instrumentation counts with the first prediction, so before there was one nothing is known of it.
     data = view.data if seen.busy else view.data or preset(INSTRUMENT)
-    why = obstacle(signal, described_by(signal, view, model), data, seen.edges.get(signal.name))
+    known = described_by(signal, view, model)
+    why = obstacle(signal, known, data, seen.edges.get(signal.name)) or _unseen(signal, known, model, seen)
     if why is None and seen.busy and needs_data(signal) and signal.name in seen.silent:
         what = f"the feature {signal.feature!r}" if signal.feature else "the predictions"
         why = (
             f"stable's pods export nothing about {what}: check the name and the instrumentation, or give the signal "
-            "its own metrics"
+            "its own metrics (let its action be Observe for the rollout that brings the instrumentation)"
         )
     return why
+
+
+def _unseen(signal: Signal, known: Preset, model: str, seen: Evidence) -> str | None:
+    """Return why the requests of stable, which there were, are not among what the signal counts."""
+    if signal.name in seen.illegible:
+        return f"the pods of stable {seen.illegible[signal.name]}"
+    if signal.kind not in _REQUEST_KINDS or signal.total is not None or signal.buckets is not None:
+        return None
+    if signal.source is not None and seen.busy and signal.name in seen.silent:
+        where = f"port {known.metrics.port}, path {known.metrics.path}" if known.metrics else "its metrics port"
+        return (
+            f"stable's pods served requests, but export nothing of {known.runtime}: see whether the sidecar is there "
+            f"and Prometheus scrapes it ({where}), or leave source out"
+        )
+    if signal.source is None and seen.models:
+        names = ", ".join(seen.models)
+        return (
+            f"stable's server counts requests of {names}, and none of a model {model}: set spec.model.name to the name "
+            "that the server knows"
+        )
+    return None

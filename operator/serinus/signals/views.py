@@ -9,7 +9,7 @@ from serinus.errors import NoMetrics
 from serinus.rollout.types import Signal, SignalKind
 from serinus.signals.capabilities import data_source, obstacle
 from serinus.signals.placeholders import FEATURE, filled
-from serinus.signals.presets import Counters, Distribution, Histogram, Preset, preset
+from serinus.signals.presets import Counters, Distribution, Histogram, Preset, preset, sources
 from serinus.signals.scope import BySide
 from serinus.signals.selectors import Selector, parse_selector
 
@@ -36,7 +36,9 @@ def counters_of(signal: Signal, views: Views, model: str) -> BySide[Counters]:
         NoMetrics: a side has none.
     """
     if signal.total is not None and signal.bad is not None:
-        own = Counters(total=(parse_selector(signal.total),), bad=(parse_selector(signal.bad),))
+        total = parse_selector(signal.total)
+        # Which labels a person's own series have by right is not known: some have one on failures alone.
+        own = Counters(total=(total,), bad=(parse_selector(signal.bad),), legible=(total,))
         return BySide(canary=own, stable=own)
     return views.mapped(lambda view: _counters(signal, view, model))
 
@@ -79,8 +81,19 @@ def distributions_of(signal: Signal, views: Views) -> tuple[BySide[Distribution]
 
 
 def described_by(signal: Signal, view: View, model: str) -> Preset:
-    """Return the preset of requests: the server's, or that of the view from outside which the signal names."""
-    return view.server if signal.source is None else preset(signal.source).bound_to(model)
+    """Return the preset of requests: the server's, or that of the view from outside which the signal names.
+
+    Raises:
+        NoMetrics: a plan that another version froze names a view that is not known here.
+    """
+    if signal.source is None:
+        return view.server
+    if signal.source not in sources():
+        raise NoMetrics(
+            f"the source {signal.source} is not known to this version of the operator, which knows "
+            f"{', '.join(sources())}: abort this attempt, and mend the signal"
+        )
+    return preset(signal.source).bound_to(model)
 
 
 def _counters(signal: Signal, view: View, model: str) -> Counters:
