@@ -97,6 +97,35 @@ def test_a_date_pins_as_well(web, tmp_path):
     assert failed.value.reason is Reason.REPLACED
 
 
+DATE = "Sun, 22 Nov 2026 13:00:00 GMT"
+
+
+@pytest.mark.parametrize(
+    ("then", "now"),
+    [
+        ({"etag": '"one"'}, {"etag": ""}),
+        ({"etag": '"one"'}, {"etag": "", "modified": DATE}),
+        ({"etag": "", "modified": DATE}, {"etag": ""}),
+        ({"etag": "", "modified": DATE}, {"etag": '"one"'}),
+    ],
+)
+def test_an_answer_that_does_not_prove_to_be_the_same_is_refused(web, tmp_path, then, now):
+    web.items["/m.bin"] = Item(CONTENT, conditions=False, **then)
+    told = resolve(web.url("/m.bin"), PLAIN, IMPATIENT)
+    web.items["/m.bin"] = Item(CONTENT[::-1], conditions=False, **now)
+    with pytest.raises(FetchFailed, match="nothing shows that it is the same") as failed:
+        fetch(web.url("/m.bin"), tmp_path / "m", PLAIN, pin_text=str(told["pin"]))
+    assert failed.value.reason is Reason.REPLACED
+
+
+def test_a_server_that_gives_etags_by_now_still_has_the_file_of_its_date(web, tmp_path):
+    web.items["/m.bin"] = Item(CONTENT, etag="", modified=DATE)
+    told = resolve(web.url("/m.bin"), PLAIN, IMPATIENT)
+    web.items["/m.bin"].etag = '"one"'
+    fetch(web.url("/m.bin"), tmp_path / "m", PLAIN, pin_text=str(told["pin"]))
+    assert (tmp_path / "m" / "m.bin").read_bytes() == CONTENT
+
+
 def test_the_digest_is_compared(web, tmp_path, log):
     web.items["/m.bin"] = Item(CONTENT)
     told = fetch(web.url("/m.bin"), tmp_path / "m", PLAIN, digest=f"sha256:{SHA}")

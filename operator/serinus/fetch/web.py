@@ -125,9 +125,7 @@ class Web:
         if partial:
             headers["Range"] = f"bytes={start}-{'' if end is None else end - 1}"
         with self.open(url, headers, authorization, own=frozenset({412, 416})) as response:
-            tag = tag_of(response)
-            if response.status_code in {412, 416} or (expected and tag and tag != expected):
-                raise replaced(f"{_shown(url)} was replaced after it was resolved")
+            _refuse_replaced(response, url, expected)
             if partial and response.status_code != 206:
                 raise RangeIgnored
             given, total = _content_range(response)
@@ -136,12 +134,7 @@ class Web:
             length = total if partial else _length(response)
             if size >= 0 and length >= 0 and length != size:
                 raise replaced(f"{_shown(url)} had {size} bytes when it was resolved and has {length} now")
-            if response.headers.get("Content-Encoding", "identity") != "identity":
-                raise FetchFailed(
-                    Reason.UNSUPPORTED,
-                    f"{_shown(url)} is sent compressed ({response.headers['Content-Encoding']}) although we asked for "
-                    "it as it is. Store it without a Content-Encoding.",
-                )
+            _refuse_compressed(response, url)
             yield blocks(response, url)
 
     @contextmanager
@@ -219,6 +212,32 @@ def tag_of(response: requests.Response) -> str:
 def size_of(response: requests.Response) -> int:
     """Return the size of the whole file in bytes, -1 if the answer does not say."""
     return _content_range(response)[1] if response.status_code in {206, 416} else _length(response)
+
+
+def _refuse_replaced(response: requests.Response, url: str, expected: str) -> None:
+    """Refuse an answer that does not prove to be of the file that was resolved."""
+    if response.status_code in {412, 416}:
+        raise replaced(f"{_shown(url)} was replaced after it was resolved")
+    if not expected:
+        return
+    # A server that sends ETags by now may still have the file of then, and its date tells.
+    name = "Last-Modified" if expected.startswith(_BY_DATE) else "ETag"
+    tag = response.headers.get(name, "")
+    if not tag:
+        raise replaced(
+            f"{_shown(url)} comes without the {name} that it was resolved with, so nothing shows that it is the same"
+        )
+    if tag != expected.removeprefix(_BY_DATE):
+        raise replaced(f"{_shown(url)} was replaced after it was resolved")
+
+
+def _refuse_compressed(response: requests.Response, url: str) -> None:
+    if (encoding := response.headers.get("Content-Encoding", "identity")) != "identity":
+        raise FetchFailed(
+            Reason.UNSUPPORTED,
+            f"{_shown(url)} is sent compressed ({encoding}) although we asked for it as it is. Store it without a "
+            "Content-Encoding.",
+        )
 
 
 def _conditions(expected: str) -> dict[str, str]:
