@@ -13,10 +13,11 @@ from serinus.prometheus.reader import Reader
 from serinus.rollout.types import RolloutPlan, Signal, SignalKind
 from serinus.signals import queries
 from serinus.signals.counts import steps_of
+from serinus.signals.legibility import is_legible, ways_to_tell
 from serinus.signals.past import Rows, increments
 from serinus.signals.placeholders import tells_sides_apart
 from serinus.signals.presets import Counters, Distribution, Histogram
-from serinus.signals.samples import BUCKET_LABEL, Track
+from serinus.signals.samples import BUCKET_LABEL, NAME_LABEL, Track
 from serinus.signals.scope import BySide, Side
 from serinus.signals.selectors import Selector
 from serinus.signals.views import DRIFT_KINDS, RATE_KINDS, Views, counters_of, distributions_of, histogram_of
@@ -72,6 +73,9 @@ def _past_of_counters(counters: Counters, reader: Reader, step: timedelta) -> _M
     pods = _pods(counters.total, reader, MOST_PODS)
     length = min(LONGEST, step * MOST_STEPS)
     both = [reader.past(each, pods, length, step) for each in (counters.total, counters.good or counters.bad)]
+    ways = ways_to_tell(counters)
+    if not all(is_legible(each.labels, way) for each in both[0] if (way := ways.get(each.labels.get(NAME_LABEL, "")))):
+        return []
     rows = increments(both, step)
     if not counters.good:
         return _rates(rows)

@@ -48,6 +48,12 @@ class Matcher:
     operator: Operator
     value: str
 
+    def holds(self, found: str) -> bool:
+        """Tell whether a label's value meets the condition; that of an absent label is empty."""
+        if self.operator in (Operator.EQUAL, Operator.NOT_EQUAL):
+            return (found == self.value) is (self.operator is Operator.EQUAL)
+        return (re.fullmatch(self.value, found) is not None) is (self.operator is Operator.MATCHES)
+
     def __str__(self) -> str:
         return f"{self.label}{self.operator}{quoted(self.value)}"
 
