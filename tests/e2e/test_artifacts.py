@@ -121,6 +121,7 @@ def served(
 def test_unreachable_artifact_stalls_before_the_start_and_goes_on_when_it_is_mended(
     served: dict[str, Served], store: Store, models: Models
 ) -> None:
+    """A Secret without keys: nothing begins, the reason names the keys, and the Secret once mended is enough to go on."""
     model = models.take(served["mended"].model)
     store.make_secret("store-to-be-mended", {})
     uri = store.put(f"models/mended/{FILE}", line(2))
@@ -138,6 +139,7 @@ def test_unreachable_artifact_stalls_before_the_start_and_goes_on_when_it_is_men
 def test_artifact_replaced_in_mid_rollout_reaches_no_pod_of_it(
     served: dict[str, Served], store: Store, models: Models
 ) -> None:
+    """Another artifact behind the same URI: running, restarted and later pods of both sides keep what was pinned."""
     model, first = models.take(served["replaced"].model), served["replaced"].revision
     assert said_by(model, first) == {1.0}
     uri = store.put(f"history/line/{FILE}", line(2))
@@ -159,6 +161,7 @@ def test_artifact_replaced_in_mid_rollout_reaches_no_pod_of_it(
 def test_new_artifact_behind_a_tracked_uri_is_rolled_out(
     served: dict[str, Served], store: Store, models: Models
 ) -> None:
+    """With track: true the same artifact changes nothing, and another one is a canary."""
     model, first = models.take(served["tracked"].model), served["tracked"].revision
     known = model.seen()["status"]["model"]
     again = model.wait("looked up again", lambda obj: obj["status"]["model"] != known, within=60)
@@ -176,6 +179,7 @@ def test_new_artifact_behind_a_tracked_uri_is_rolled_out(
 def test_revision_without_its_artifact_is_rolled_back_with_the_cause(
     served: dict[str, Served], models: Models, fault: str
 ) -> None:
+    """Wrong digest, missing keys, a download that always breaks: back with that reason, and stable is untouched."""
     stable, (_, words) = served[fault], BROKEN[fault]
     model = models.take(stable.model)
     rejection = model.wait_rejected(within=FAILED_WITHIN)

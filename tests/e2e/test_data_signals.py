@@ -56,6 +56,7 @@ def serve(model: Model, how: dict[str, Any]) -> str:
 
 
 def test_retrained_model_whose_outputs_shift_is_rolled_back(models: Models) -> None:
+    """Trained anew on other data: what it says drifts, what it is asked does not, and it goes back."""
     model, how = models("shifted"), judged_by(OUTPUT, INPUT)
     first = serve(model, how)
     with model.load(new_per_second=40, path=SCORER.path, bodies=ALL) as load:
@@ -74,6 +75,7 @@ def test_retrained_model_whose_outputs_shift_is_rolled_back(models: Models) -> N
 
 
 def test_inputs_that_drift_on_both_sides_roll_nothing_back(models: Models) -> None:
+    """The users changed: both sides are far from the training and near each other, and the canary is promoted."""
     model = models("same-drift")
     how = judged_by({**OUTPUT, "reference": REFERENCE}, {**INPUT, "reference": REFERENCE})
     first = serve(model, how)
@@ -90,6 +92,7 @@ def test_inputs_that_drift_on_both_sides_roll_nothing_back(models: Models) -> No
 
 
 def test_answer_that_stable_never_gave_is_found_within_a_handful_of_cases(models: Models) -> None:
+    """One answer in thirteen is a number that cannot be true, with status 200: a dozen cases are enough."""
     model = models("absurd")
     how = judged_by({"name": "absurd", "kind": "Implausible"})
     first = serve(model, how)
@@ -105,6 +108,7 @@ def test_answer_that_stable_never_gave_is_found_within_a_handful_of_cases(models
 
 
 def test_worse_model_is_found_though_its_labels_come_late_and_to_any_pod(models: Models) -> None:
+    """Labels come many ticks after the predictions and at other pods: the canary has to answer for its own mistakes."""
     model = models("late")
     how = judged_by({"name": "wrong", "kind": "Accuracy", "action": "Rollback"})
     first = serve(model, how)

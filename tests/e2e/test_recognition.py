@@ -8,21 +8,11 @@ from e2e.mixes import address, errors, held, send_to_each, wait_counted
 from e2e.model import Models, canary_of, condition, is_true, stable_of
 from e2e.place import Place
 from e2e.prometheus import ask
-from e2e.serving import KSERVE, SCORER, START_SECONDS
+from e2e.serving import SCORER, START_SECONDS
 from e2e.waiting import eventually
 
 BODIES = [json.dumps({"inputs": [number]}).encode() for number in range(10)]
 TOO_SLOW = {"name": "slow", "kind": "Latency", "bound": "15s", "margin": "2%"}
-
-
-def test_bound_above_the_last_bucket_is_refused_without_a_pod(models: Models) -> None:
-    """KServe's last bucket is 10 s, which is known from its preset."""
-    model = models("bound-kserve")
-    model.apply(KSERVE.spec(analysis={"interval": "5s", "signals": [TOO_SLOW]}))
-    stalled = model.wait("stalled", lambda obj: is_true(obj, "Stalled"), within=20)
-    assert condition(stalled, "Stalled")["reason"] == "SignalImpossible"
-    assert "10" in condition(stalled, "Stalled")["message"]
-    assert not model.owned("Deployment")
 
 
 def test_bound_above_the_last_bucket_is_refused_before_the_start(place: Place, models: Models) -> None:

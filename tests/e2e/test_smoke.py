@@ -62,6 +62,7 @@ def gated(
 def test_useless_revision_is_rolled_back_before_any_user_reaches_it(
     gated: dict[str, Gated], models: Models, place: Place, fault: str
 ) -> None:
+    """Ready, and 500 to everything or 200 with the wrong shape: rolled back, its answer in the reason; no user met it."""
     model, stable = models.take(gated[fault].model), gated[fault].stable
     faults, wrong, excerpt = USELESS[fault]
     with model.load(new_per_second=20, kept_per_second=5, path=SCORER.path, bodies=[BODY.encode()]) as load:
@@ -89,6 +90,7 @@ def test_useless_revision_is_rolled_back_before_any_user_reaches_it(
 def test_sound_revision_passes_its_gate_and_is_judged_without_it(
     gated: dict[str, Gated], models: Models, place: Place
 ) -> None:
+    """A sound canary passes the same gate, and the judge never sees a request of the gate."""
     model, stable = models.take(gated["sound"].model), gated["sound"].stable
     with model.load(new_per_second=20, path=SCORER.path, bodies=[BODY.encode()]) as load:
         model.apply(SCORER.spec({"VERSION": "2"}, steps=STEPS))
