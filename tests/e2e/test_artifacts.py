@@ -121,7 +121,7 @@ def served(
 def test_unreachable_artifact_stalls_before_the_start_and_goes_on_when_it_is_mended(
     served: dict[str, Served], store: Store, models: Models
 ) -> None:
-    """A Secret without keys: nothing begins, the reason names the keys, and the Secret once mended is enough to go on."""
+    """A Secret without keys: nothing begins, the reason names the keys, and mending the Secret is enough to go on."""
     model = models.take(served["mended"].model)
     store.make_secret("store-to-be-mended", {})
     uri = store.put(f"models/mended/{FILE}", line(2))

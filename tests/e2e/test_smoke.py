@@ -62,7 +62,7 @@ def gated(
 def test_useless_revision_is_rolled_back_before_any_user_reaches_it(
     gated: dict[str, Gated], models: Models, place: Place, fault: str
 ) -> None:
-    """Ready, and 500 to everything or 200 with the wrong shape: rolled back, its answer in the reason; no user met it."""
+    """Ready, and 500 to everything or 200 in the wrong shape: rolled back with its answer; no user ever met it."""
     model, stable = models.take(gated[fault].model), gated[fault].stable
     faults, wrong, excerpt = USELESS[fault]
     with model.load(new_per_second=20, kept_per_second=5, path=SCORER.path, bodies=[BODY.encode()]) as load:
