@@ -43,17 +43,21 @@ class Answers:
         self.predictions += said.rows
         if not said.outputs and said.rows:
             self._note("output", "the answers are no numbers or classes, so only their number is counted")
-        reasons: list[str | None] = [None] * said.rows
         for name, values in said.outputs:
             label = label_of(name)
             cells = self._cells.get(label)
             if cells is None:
                 cells = self._open(label, values)
-            numeric, plausible = isinstance(cells, Numbers), self._plausible(name)
-            for position, value in enumerate(values):
+            for value in values:
                 cells.add(value)
-                reasons[position] = reasons[position] or plausible.why_not(value, numeric)
-        for reason in reasons:
+            # Only the main output is what the model is there for; a message beside it may well be absent.
+            if name == MAIN_OUTPUT:
+                self._judge(values, isinstance(cells, Numbers))
+
+    def _judge(self, values: Sequence[Any], numeric: bool) -> None:
+        plausible = self._settings.plausible or ANYTHING
+        for value in values:
+            reason = plausible.why_not(value, numeric)
             if reason is not None:
                 self.implausible[reason] += 1
 

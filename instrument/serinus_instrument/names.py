@@ -71,7 +71,7 @@ FEATURE_MISSING = _counter(
 IMPLAUSIBLE = _counter(
     "serinus_implausible_predictions",
     "model reason",
-    "Predictions outside the declared range or classes, or not a number; each counts once.",
+    "Predictions whose main output is outside the declared range or classes, or no number.",
     "Implausible",
 )
 OUTCOMES = _counter(

@@ -256,6 +256,31 @@ class TestImplausible:
         assert shown.all("serinus_implausible_predictions_total", "reason") == reasons
         assert shown("serinus_predictions_total") == len(answer)
 
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            {"prediction": 0.3, "message": None},
+            {"prediction": [0.3], "score": [math.nan]},
+            {"message": None, "prediction": 0.3},
+            [{"prediction": 0.3}, {"prediction": 0.4, "note": "x"}],
+            [[0.3, None], [0.4, 7.0]],
+            np.array([[0.3, math.nan], [0.4, math.inf]]),
+            [np.array([0.3, math.nan]), np.array([0.4, 1.0])],
+            pd.DataFrame({"score": [0.3, 0.4], "reserve": [math.nan, 1e9]}),
+        ],
+        ids=range(8),
+    )
+    @pytest.mark.parametrize("plausible", [None, (0, 1)])
+    def test_what_stands_beside_the_prediction_may_be_absent(self, registry, answer, plausible):
+        shown = counted(registry, answer, [[1.0]], plausible=plausible)
+        assert shown.all("serinus_implausible_predictions_total", "reason") == {}
+        assert shown("serinus_predictions_total") >= 1
+
+    @pytest.mark.parametrize("answer", [{"prediction": None, "message": "x"}, [{"note": "x", "prediction": math.nan}]])
+    def test_the_prediction_itself_may_not(self, registry, answer):
+        shown = counted(registry, answer, [[1.0]])
+        assert shown.all("serinus_implausible_predictions_total", "reason") == {"not_a_number": 1}
+
     def test_a_class_that_training_did_not_have_is_one_that_cannot_be(self, registry):
         profile = {"schema": 1, "prediction": {"categories": {"cat": 3, "dog": 4}}}
         shown = counted(registry, ["cat", "cow"], [[1.0]] * 2, profile=profile)
