@@ -1,11 +1,16 @@
-"""The signature of the one request that is signed here, against the worked examples of its specification."""
+"""The one request that is signed here, against the worked examples of its specification; which moments are tried."""
 
-from datetime import UTC, datetime
+import hashlib
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from fetch.web_server import Item
 from serinus.fetch.failures import FetchFailed
-from serinus.fetch.s3_versions import sign
+from serinus.fetch.pins import format_pin, make_pin, parse_pin
+from serinus.fetch.remote import Found, RemoteFile
+from serinus.fetch.s3_versions import moments_around, recall_versions, sign
+from serinus.fetch.web import Web
 
 NOW = datetime(2013, 5, 24, tzinfo=UTC)
 KEYS = {
@@ -50,3 +55,43 @@ def test_a_public_bucket_needs_no_signature():
 def test_without_keys_there_is_no_signature():
     with pytest.raises(FetchFailed, match="AWS_ACCESS_KEY_ID"):
         sign({}, "b", {}, NOW)
+
+
+def etag(key, number):
+    return f'"{hashlib.sha256(f"{key} {number}".encode()).hexdigest()[:32]}"'
+
+
+def versions_page(moments_of_keys):
+    """A listing of versions as S3 sends it, the newest of a key first."""
+    entries = "".join(
+        f"<Version><Key>m/{key}</Key><VersionId>{key}-{number}</VersionId><LastModified>{at:%Y-%m-%dT%H:%M:%SZ}"
+        f"</LastModified><ETag>{etag(key, number)}</ETag><Size>5</Size></Version>"
+        for key, moments in moments_of_keys.items()
+        for number, at in sorted(enumerate(moments), reverse=True)
+    )
+    return f"<ListVersionsResult><IsTruncated>false</IsTruncated>{entries}</ListVersionsResult>".encode()
+
+
+@pytest.mark.parametrize("gap", [timedelta(minutes=1), timedelta(hours=2), timedelta(seconds=-50)])
+def test_a_model_of_many_objects_is_found_however_soon_it_was_overwritten(web, gap):
+    # The last case: the store's clock is that far behind the one that made the pin.
+    uploaded = [NOW - timedelta(hours=1, seconds=i) for i in range(100)]
+    overwritten = [NOW + gap + timedelta(seconds=2 * i) for i in range(100)]
+    page = versions_page({f"{i:03}": [uploaded[i], overwritten[i]] for i in range(100)})
+    web.items["/b"] = Item(page)
+    keys = [f"{i:03}" for i in range(100)]
+    old = Found(files=tuple(RemoteFile(path=key, key=f"m/{key}", size=5, etag=etag(key, 0)) for key in keys))
+    pin = parse_pin(format_pin(make_pin(old, NOW)))
+    assert not pin.found.files
+    environment = {"AWS_SKIP_SIGNATURE": "true", "AWS_ENDPOINT_URL": web.url()}
+    found = recall_versions(Web(allow_http=True, hint=""), environment, "b", "m", pin)
+    assert found is not None
+    assert {file.version for file in found.files} == {f"{i:03}-0" for i in range(100)}
+
+
+def test_moments_are_tried_by_turns_from_the_latest_that_is_not_after_the_pin():
+    seconds = [-3, -1, 0, 2, 5, 6]
+    tried = moments_around(NOW, [NOW + timedelta(seconds=each) for each in seconds])
+    assert [int((each - NOW).total_seconds()) for each in tried] == [0, 2, -1, 5, -3, 6]
+    many = [NOW + timedelta(seconds=each) for each in range(-99, 100)]
+    assert len(moments_around(NOW, many)) == 60

@@ -38,7 +38,6 @@ _IMAGE_LAYERS = (
 _IMAGE_DIRECTORY = "models"
 _MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 _CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
-_LOCAL = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
 
 
 class RegistrySource:

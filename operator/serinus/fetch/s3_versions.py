@@ -7,9 +7,11 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html). 
 import hashlib
 import hmac
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator, Mapping
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import zip_longest
 from urllib.parse import quote, unquote, urlsplit
 
 from serinus.fetch.failures import FetchFailed, Reason
@@ -19,8 +21,8 @@ from serinus.fetch.web import Web
 
 _EMPTY = hashlib.sha256(b"").hexdigest()
 _MOST_PAGES = 1000
-# Moments around the pin's time that are tried: clocks differ, and the fingerprint decides.
-_MOST_MOMENTS = 60
+# Moments on each side of the pin's time that are tried: clocks differ, and the fingerprint decides.
+_MOST_MOMENTS = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,12 +55,22 @@ def recall_versions(web: Web, environment: Mapping[str, str], bucket: str, prefi
     # Times have whole seconds; within one, a listing has the newest version of a key first.
     listed = [*_listed(web, environment, bucket, start)][::-1]
     versions = sorted(listed, key=lambda version: version.at)
-    moments = sorted({version.at for version in versions}, key=lambda at: abs((at - pin.at).total_seconds()))
-    for moment in moments[:_MOST_MOMENTS]:
+    for moment in moments_around(pin.at, {version.at for version in versions}):
         found = _at(versions, moment, len(start))
         if len(found.files) == pin.count and fingerprint(found) == pin.fingerprint:
             return found
     return None
+
+
+def moments_around(at: datetime, moments: Iterable[datetime]) -> tuple[datetime, ...]:
+    """Return at most 30 moments on either side of a time, from the latest that is not after it outwards, by turns.
+
+    Not the nearest ones: a model of many objects that is overwritten at once has all its new moments on one side.
+    """
+    ordered = sorted(set(moments))
+    border = bisect_right(ordered, at)
+    before, after = ordered[:border][::-1][:_MOST_MOMENTS], ordered[border:][:_MOST_MOMENTS]
+    return tuple(moment for pair in zip_longest(before, after) for moment in pair if moment is not None)
 
 
 def _at(versions: list[Version], moment: datetime, start: int) -> Found:
@@ -128,11 +140,7 @@ def sign(
         FetchFailed: There are no keys in the environment.
     """
     region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or "us-east-1"
-    endpoint = _endpoint(environment, region)
-    by_host = environment.get("AWS_VIRTUAL_HOSTED_STYLE_REQUEST", "").lower() == "true"
-    path = f"{urlsplit(endpoint).path.rstrip('/')}{'' if by_host else f'/{bucket}'}" or "/"
-    text = "&".join(f"{quote(name, safe='')}={quote(query[name], safe='')}" for name in sorted(query))
-    url = f"{endpoint.removesuffix(urlsplit(endpoint).path)}{path}?{text}"
+    url = _url(environment, region, bucket, query)
     if environment.get("AWS_SKIP_SIGNATURE", "").lower() == "true":
         return url, {}, ""
     key, secret = environment.get("AWS_ACCESS_KEY_ID"), environment.get("AWS_SECRET_ACCESS_KEY")
@@ -143,21 +151,35 @@ def sign(
             "objects, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are needed in the Secret, with the right to list "
             "versions.",
         )
-    stamp = f"{now:%Y%m%dT%H%M%SZ}"
+    return url, *_signed(environment, f"AWS4{secret}", key, url, region, f"{now:%Y%m%dT%H%M%SZ}")
+
+
+def _signed(
+    environment: Mapping[str, str], secret: str, key: str, url: str, region: str, stamp: str
+) -> tuple[dict[str, str], str]:
     headers = {"host": urlsplit(url).netloc, "x-amz-content-sha256": _EMPTY, "x-amz-date": stamp}
     if token := environment.get("AWS_SESSION_TOKEN"):
         headers["x-amz-security-token"] = token
     names = ";".join(sorted(headers))
     lines = "".join(f"{name}:{headers[name]}\n" for name in sorted(headers))
+    path, text = urlsplit(url).path, urlsplit(url).query
     request = f"GET\n{quote(path)}\n{text}\n{lines}\n{names}\n{_EMPTY}"
     scope = f"{stamp[:8]}/{region}/s3/aws4_request"
     to_sign = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
-    signing = f"AWS4{secret}".encode()
+    signing = secret.encode()
     for part in (stamp[:8], region, "s3", "aws4_request"):
         signing = hmac.digest(signing, part.encode(), "sha256")
     signature = hmac.digest(signing, to_sign.encode(), "sha256").hex()
     authorization = f"AWS4-HMAC-SHA256 Credential={key}/{scope},SignedHeaders={names},Signature={signature}"
-    return url, {name: value for name, value in headers.items() if name != "host"}, authorization
+    return {name: value for name, value in headers.items() if name != "host"}, authorization
+
+
+def _url(environment: Mapping[str, str], region: str, bucket: str, query: Mapping[str, str]) -> str:
+    endpoint = _endpoint(environment, region)
+    by_host = environment.get("AWS_VIRTUAL_HOSTED_STYLE_REQUEST", "").lower() == "true"
+    path = f"{urlsplit(endpoint).path.rstrip('/')}{'' if by_host else f'/{bucket}'}" or "/"
+    text = "&".join(f"{quote(name, safe='')}={quote(query[name], safe='')}" for name in sorted(query))
+    return f"{endpoint.removesuffix(urlsplit(endpoint).path)}{path}?{text}"
 
 
 def _endpoint(environment: Mapping[str, str], region: str) -> str:
