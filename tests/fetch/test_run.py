@@ -15,6 +15,7 @@ from serinus.__main__ import main
 from serinus.fetch import partial, run
 from serinus.fetch.failures import FetchFailed, Reason
 from serinus.fetch.patience import Patience
+from serinus.fetch.pins import parse_pin
 from serinus.fetch.run import describe_failure, fetch, resolve
 
 CONTENT = bytes(os.urandom(5000))
@@ -124,6 +125,29 @@ def test_a_server_that_gives_etags_by_now_still_has_the_file_of_its_date(web, tm
     web.items["/m.bin"].etag = '"one"'
     fetch(web.url("/m.bin"), tmp_path / "m", PLAIN, pin_text=str(told["pin"]))
     assert (tmp_path / "m" / "m.bin").read_bytes() == CONTENT
+
+
+def test_no_pin_holds_a_signature_and_a_renewed_one_is_as_good(web, tmp_path):
+    web.items["/m.bin"] = Item(CONTENT)
+    told = resolve(web.url("/m.bin?X-Amz-Signature=SECRET0123"), PLAIN, IMPATIENT)
+    held = parse_pin(str(told["pin"]))
+    assert held.found.files
+    assert "SECRET0123" not in repr(held)
+    assert "SECRET0123" not in json.dumps(told)
+    fetch(web.url("/m.bin?X-Amz-Signature=renewed"), tmp_path / "m", PLAIN, pin_text=str(told["pin"]))
+    assert web.asked[-1].path == "/m.bin?X-Amz-Signature=renewed"
+
+
+def test_a_name_too_long_for_a_pin_is_pinned_by_its_fingerprint(web, tmp_path):
+    path = f"/{'/'.join(os.urandom(100).hex() for _ in range(24))}/m.bin"
+    web.items[path] = Item(CONTENT)
+    told = str(resolve(web.url(path), PLAIN, IMPATIENT)["pin"])
+    assert not parse_pin(told).found.files
+    fetch(web.url(path), tmp_path / "m", PLAIN, pin_text=told)
+    web.items[path].etag = '"two"'
+    with pytest.raises(FetchFailed) as failed:
+        fetch(web.url(path), tmp_path / "n", PLAIN, pin_text=told)
+    assert failed.value.reason is Reason.REPLACED
 
 
 def test_the_digest_is_compared(web, tmp_path, log):

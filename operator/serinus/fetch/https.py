@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 
 from serinus.fetch.pins import Pin
 from serinus.fetch.remote import Found, RemoteFile
+from serinus.fetch.source import unchanged
 from serinus.fetch.uri import WebUri
 from serinus.fetch.web import Web, size_of, tag_of
 
@@ -26,19 +27,18 @@ class WebSource:
         # 416 is how a server says that there is no first byte.
         with self._web.open(self._uri.url, headers, self._authorization, own=frozenset({416})) as response:
             name = self._uri.filename
-            file = RemoteFile(path=name, key=self._uri.url, size=size_of(response), etag=tag_of(response))
-            return Found(files=(file,))
+            # What follows the question mark may be a signature, which no pin may hold.
+            key = self._uri.url.partition("?")[0]
+            return Found(files=(RemoteFile(path=name, key=key, size=size_of(response), etag=tag_of(response)),))
 
     def recall(self, pin: Pin) -> Found:
-        """Return the file of the pin, under the URL of today: a signature may have been renewed."""
-        (file,) = pin.found.files
-        return Found(
-            files=(RemoteFile(path=file.path, key=self._uri.url, size=file.size, etag=file.etag, sha256=file.sha256),)
-        )
+        """Return the file of the pin; it is read under the URL of today, whose signature may have been renewed."""
+        return pin.found if pin.found.files else unchanged(self.find(), pin)
 
     def read(self, file: RemoteFile, start: int, end: int | None) -> AbstractContextManager[Iterator[bytes]]:
         """Open a part of the file, on condition that it still is the same."""
-        return self._web.part(file.key, start, end, self._authorization, expected=file.etag, size=file.size)
+        url = self._uri.url
+        return self._web.part(url, start, end, self._authorization, expected=file.etag, size=file.size)
 
 
 def authorization(environment: Mapping[str, str], prefix: str) -> str:

@@ -17,7 +17,7 @@ from serinus.fetch.pins import Pin
 from serinus.fetch.remote import Found, RemoteFile
 from serinus.fetch.source import Source, unchanged
 from serinus.fetch.uri import MlflowUri
-from serinus.fetch.web import Web, tag_of
+from serinus.fetch.web import Web, size_of, tag_of
 
 HINT = "The Secret needs MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN."
 _PROXIED = "mlflow-artifacts:"
@@ -60,11 +60,14 @@ class MlflowSource:
         where = self._location(version)
         self._inner = self._open(where)
         found = self._inner.find()
-        return replace(found, commit=f"{self._uri.name}/{version['version']}", sealed=False, source=where)
+        # A signature in it may not be pinned: the registry is asked for it again.
+        source = "" if "?" in where else where
+        return replace(found, commit=f"{self._uri.name}/{version['version']}", sealed=False, source=source)
 
     def recall(self, pin: Pin) -> Found:
         """Return what the pin remembers, from where the version's files were then, whatever the alias means now."""
-        self._inner = self._open(pin.found.source)
+        where = pin.found.source or self._location({"version": pin.found.commit.rpartition("/")[2]})
+        self._inner = self._open(where)
         return self._inner.recall(pin)
 
     def read(self, file: RemoteFile, start: int, end: int | None) -> AbstractContextManager[Iterator[bytes]]:
@@ -143,9 +146,9 @@ class _Proxied:
                 if entry.get("is_dir"):
                     waiting.append(path)
                 else:
-                    files.append(
-                        RemoteFile(path=path, key=f"{self._root}/{path}", size=int(entry.get("file_size") or 0))
-                    )
+                    size = entry.get("file_size")
+                    size = -1 if size is None else int(size)
+                    files.append(RemoteFile(path=path, key=f"{self._root}/{path}", size=size))
         if not files:
             raise FetchFailed(Reason.NOT_FOUND, "The model version has no files.")
         files.sort(key=lambda file: file.path.encode())
@@ -153,11 +156,22 @@ class _Proxied:
             return Found(files=tuple(pool.map(self._with_tag, files)))
 
     def _with_tag(self, file: RemoteFile) -> RemoteFile:
-        """Ask for the first byte: the server has an etag for files of its own disk, and none for those of a store."""
+        """Ask for the first byte: the server has an etag for files of its own disk, and none for those of a store.
+
+        Raises:
+            FetchFailed: The server contradicts itself about the file's size.
+        """
         url = f"{self._artifacts}/{quote(file.key)}"
         headers = {"Range": "bytes=0-0"}
         with self._web.open(url, headers, self._authorization, own=frozenset({416})) as response:
-            return replace(file, etag=tag_of(response))
+            size = size_of(response)
+            if file.size >= 0 and size >= 0 and file.size != size:
+                raise FetchFailed(
+                    Reason.UNSUPPORTED,
+                    f"The MLflow server lists {file.path} with {file.size} bytes and sends {size}: it may be "
+                    "written just now, or was damaged. Log the model again.",
+                )
+            return replace(file, etag=tag_of(response), size=max(size, file.size))
 
     def recall(self, pin: Pin) -> Found:
         return pin.found if pin.found.files else unchanged(self.find(), pin)
