@@ -1,6 +1,8 @@
 """Paths, digests, parts and masks: what the fetch computes without asking anybody."""
 
+import base64
 import hashlib
+import json
 import shutil
 import subprocess
 from pathlib import PurePosixPath
@@ -31,6 +33,22 @@ def test_a_path_that_leads_elsewhere_is_refused(path):
 @pytest.mark.parametrize("path", ["a", "a/b", "…/…", "a b/ünï+%20.txt", "..a/b..", ".hidden", "x" * 255])
 def test_other_paths_are_kept(path):
     assert safe_path(path) == path
+
+
+def test_what_stands_inside_a_login_is_not_shown_either():
+    config = {"auths": {"r.io": {"username": "somebody", "password": "hunter2hunter2", "identitytoken": "idididid"}}}
+    config["auths"]["q.io"] = {"auth": base64.b64encode(b"somebody:swordfish").decode()}
+    secrets = secrets_in({".dockerconfigjson": json.dumps(config)})
+    for secret in ("hunter2hunter2", "idididid", "swordfish", config["auths"]["q.io"]["auth"]):
+        assert mask(f"r.io refuses {secret} of somebody", secrets) == "r.io refuses *** of somebody"
+    key = {"type": "service_account", "private_key": "-----BEGIN\nAbCdEfGh\n-----END", "token_uri": "https://h/token"}
+    secrets = secrets_in({"GOOGLE_SERVICE_ACCOUNT_KEY": json.dumps(key)})
+    assert mask("AbCdEfGh from https://h/token", secrets) == "*** from https://h/token"
+
+
+@pytest.mark.parametrize("value", ["[" * 100_000, '{"auth": 1}', '{"auth": "ü"}', '{"auth": "YWJj"}'])
+def test_values_that_are_no_login_are_secrets_as_they_are(value):
+    assert value in secrets_in({"A_SECRET": value})
 
 
 @given(st.text(alphabet="ab./\\\0\n"))

@@ -3,8 +3,10 @@
 Pure: the environment is handed in.
 """
 
+import base64
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 MASK = "***"
 # Shorter values ("true", "admin") stand in too many innocent words, and protect nothing.
@@ -25,8 +27,42 @@ def secrets_in(environment: Mapping[str, str]) -> tuple[str, ...]:
     for name, value in environment.items():
         if _NAMES.search(name) and not _INNOCENT.search(name):
             # Clients print a value with several lines, such as a private key, in one line or another form.
-            values.update(part for part in (value, *re.split(r"\n|\\n", value)) if len(part.strip()) >= _SHORTEST)
+            values.update(
+                part
+                for told in (value, *_inside(value))
+                for part in (told, *re.split(r"\n|\\n", told))
+                if len(part.strip()) >= _SHORTEST
+            )
     return tuple(sorted(values, key=len, reverse=True))
+
+
+def _inside(value: str) -> Iterator[str]:
+    """Yield the secrets in a value that is JSON, such as a login of a registry or a key of a service account."""
+    try:
+        waiting: list[object] = [json.loads(value)]
+    except (ValueError, RecursionError):
+        return
+    while waiting:
+        data = waiting.pop()
+        if isinstance(data, list):
+            waiting += data
+        if not isinstance(data, dict):
+            continue
+        waiting += data.values()
+        for name, told in data.items():
+            if isinstance(told, str) and _NAMES.search(name) and not _INNOCENT.search(name):
+                yield told
+                yield from _password_of(told)
+
+
+def _password_of(auth: str) -> Iterator[str]:
+    """Yield the password of a login that is written as base64 of ``user:password``."""
+    try:
+        _, colon, password = base64.b64decode(auth, validate=True).decode().partition(":")
+    except ValueError:
+        return
+    if colon:
+        yield password
 
 
 def mask(text: str, secrets: tuple[str, ...] = ()) -> str:
