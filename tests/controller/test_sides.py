@@ -415,3 +415,37 @@ def test_a_comparison_needs_both_values_fresh() -> None:
     stale = one(scraped, compared)
     assert isinstance(stale, Missing)
     assert "stable's pods" in stale.message
+
+
+UNTOLD = {
+    "no label at all": {},
+    "a label that was renamed": {"http_status": "500"},
+    "a word instead of a status": {"status": "error"},
+    "a gRPC code": {"code": "Internal"},
+}
+
+
+@pytest.mark.parametrize("labels", UNTOLD.values(), ids=UNTOLD)
+def test_requests_of_which_nobody_can_tell_whether_they_failed_are_no_successes(labels: dict[str, str]) -> None:
+    scraped = Scraped().counter(S1, "http_requests_total", 30, code="200")
+    scraped.counter(C1, "http_requests_total", 10, **labels).counter(C1, "http_requests_total", 5, code="200")
+    for kind in (SignalKind.ERRORS, SignalKind.CLIENT_ERRORS):
+        found = tick(scraped, replace(ERRORS, kind=kind))
+        assert isinstance(found.tick.measurements["it"], Missing)
+        assert (found.measuring.available, found.measuring.reason) == (False, contract.REASON_SIGNAL_IMPOSSIBLE)
+        assert "the pods of canary count in http_requests_total without a label code" in found.measuring.message
+    own = replace(ERRORS, total="http_requests_total", bad='http_requests_total{code=~"5.."}')
+    assert one(scraped, own) == rates((150, 0), (300, 0)), "a person says what is bad"
+
+
+def test_what_once_went_without_a_status_holds_nothing_up_later_and_is_never_learnt_from() -> None:
+    scraped = (
+        Scraped().counter(S1, "http_requests_total", 30, code="200").counter(C1, "http_requests_total", 10, code="200")
+    )
+    scraped.counter(C1, "http_requests_total", 0, start=3)
+    assert one(scraped, ERRORS) == rates((100, 0), (300, 0))
+    scraped.counter(S1, "http_requests_total", 5, path="/x")
+    found = tick(scraped, ERRORS, begins=True)
+    assert isinstance(found.tick.measurements["it"], Missing)
+    assert "the pods of stable" in found.measuring.message
+    assert found.past == ()

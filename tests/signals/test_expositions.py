@@ -41,7 +41,7 @@ def test_no_series_is_counted_twice(exposition: Exposition) -> None:
         each
         for pair in (bound.errors, bound.client_errors, bound.implausible, bound.accuracy)
         if pair
-        for each in (pair.total, pair.bad, pair.good)
+        for each in (pair.total, pair.bad, pair.good, pair.begun)
     ]
     for selectors in (*lists, bound.latency.buckets if bound.latency else ()):
         picked = [str(series) for part in chosen(selectors, exposition.series) for series in part]

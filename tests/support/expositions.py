@@ -13,6 +13,7 @@ from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from serinus.signals.legibility import is_legible, ways_to_tell
 from serinus.signals.placeholders import filled
 from serinus.signals.preset import Counters, Distribution, Histogram, Preset
 from serinus.signals.selectors import Operator, Selector
@@ -60,6 +61,10 @@ def counted(preset: Preset, exposition: Exposition) -> dict[str, Any]:
     for kind in ("errors", "client_errors", "implausible", "accuracy"):
         if (counters := getattr(preset, kind)) is not None:
             found[kind] = _pair(counters, series)
+            ways = ways_to_tell(counters)
+            total = [each for picked in chosen(counters.total, series) for each in picked if each[0] in ways]
+            if untold := round(sum(value for name, labels, value in total if not is_legible(labels, ways[name]))):
+                found[f"{kind}_illegible"] = untold
     if preset.latency is not None:
         bound = exposition.about.get("counts", {}).get("latency", {}).get("bound", math.inf)
         found["latency"] = _latency(preset.latency, series, bound)
@@ -109,8 +114,15 @@ def _sum(selectors: Iterable[Selector], series: Iterable[Series]) -> int:
 
 
 def _pair(counters: Counters, series: tuple[Series, ...]) -> list[int]:
+    """Return total and bad, and those of both that were lost, as they are once nothing is under way any more."""
     total = _sum(counters.total, series)
-    return [total, total - _sum(counters.good, series) if counters.good else _sum(counters.bad, series)]
+    if not counters.good:
+        return [total, _sum(counters.bad, series)]
+    bad = total - _sum(counters.good, series)
+    if not counters.begun:
+        return [total, bad]
+    lost = _sum(counters.begun, series) - total
+    return [total + lost, bad + lost, lost]
 
 
 def _buckets(selectors: Iterable[Selector], series: tuple[Series, ...]) -> dict[float, int]:

@@ -8,7 +8,7 @@ whose pods they are, or how samples are fetched.
 import math
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import chain, pairwise
 
@@ -32,6 +32,7 @@ NO_NUMBER = "its counters are not numbers at or above zero"
 AGE_UNKNOWN = "it was first seen in this block and may be older: counting begins with the next"
 BAD_ABOVE_TOTAL = "it counted more bad requests than requests"
 WITHOUT_TOTAL = "it has no counter of all requests"
+ILLEGIBLE = "its counters do not say which requests failed"
 NOT_CUMULATIVE = "a bucket of its histogram counted less than a smaller one"
 
 
@@ -232,6 +233,24 @@ def failures(total: Counted, good: Counted) -> Rates:
     left_out |= dict.fromkeys(good.by_pod.keys() - total.by_pod.keys() - left_out.keys(), WITHOUT_TOTAL)
     by_pod = {pod: (n, max(0, n - good.by_pod.get(pod, 0))) for pod, n in total.by_pod.items() if pod not in left_out}
     return Rates(by_pod=by_pod, left_out=left_out)
+
+
+def with_lost(rates: Rates, lost: Mapping[str, int]) -> Rates:
+    """Add cases that ended before any counter of what is over could see them, to all and to the bad ones.
+
+    A pod of which nothing else is known has counted these alone.
+    """
+    more = {pod: n for pod, n in lost.items() if n > 0 and pod not in rates.left_out}
+    known = {pod: rates.by_pod.get(pod, (0, 0)) for pod in sorted(rates.by_pod.keys() | more.keys())}
+    return replace(
+        rates, by_pod={pod: (n + more.get(pod, 0), bad + more.get(pod, 0)) for pod, (n, bad) in known.items()}
+    )
+
+
+def withheld(rates: Rates, pods: Iterable[str], why: str) -> Rates:
+    """Return the rates without some pods, which are left out for a reason that goes before any other."""
+    left_out = {**rates.left_out, **dict.fromkeys(pods, why)}
+    return Rates(by_pod={pod: n for pod, n in rates.by_pod.items() if pod not in left_out}, left_out=left_out)
 
 
 def complement(total: Counted, good: Counted) -> Rates:

@@ -96,6 +96,11 @@ class Counters:
     bad: tuple[Written, ...] = ()
     good: tuple[Written, ...] = ()
     """Then bad = total - good."""
+    legible: tuple[Written, ...] = ()
+    """Those series of ``total`` of which it can be told whether they are bad. Where they are left out, those with any
+    value of a label by which ``bad`` or ``good`` differs from ``total``; of other metrics, all."""
+    begun: tuple[Written, ...] = ()
+    """Beside ``good``: what also counts cases that failed before they could be in the total. See ``unfinished``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,7 +218,13 @@ class Preset:
             return tuple(map(change, selectors))
 
         def counters(of: Counters | None) -> Counters | None:
-            return of and Counters(total=each(of.total), bad=each(of.bad), good=each(of.good))
+            return of and Counters(
+                total=each(of.total),
+                bad=each(of.bad),
+                good=each(of.good),
+                legible=each(of.legible),
+                begun=each(of.begun),
+            )
 
         def spread(of: Distribution) -> Distribution:
             return replace(

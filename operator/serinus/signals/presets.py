@@ -131,10 +131,7 @@ def _faults(parsed: Preset) -> Iterable[str]:
         if not given and not why_not and parsed.kind != "data":
             yield f"{kind} is neither given nor is absent.{kind} said why"
     for pair in (parsed.errors, parsed.client_errors, parsed.implausible, parsed.accuracy):
-        if pair and bool(pair.bad) == bool(pair.good):
-            yield "of bad and good, exactly one has to be given"
-        if pair and not pair.total:
-            yield "total is empty"
+        yield from _faults_of_counters(pair) if pair else ()
     for each in (*parsed.predictions, *parsed.features):
         if (each.buckets is None) == (each.categories is None) or (each.categories is None) != (each.label is None):
             yield "a distribution has either buckets, or categories and a label"
@@ -146,6 +143,18 @@ def _faults(parsed: Preset) -> Iterable[str]:
         yield "a server says where it serves, and nothing else does"
     if (parsed.kind == "outside") != (parsed.separates is not None):
         yield "a view from outside says by what it separates two sides, and nothing else does"
+
+
+def _faults_of_counters(counters: Counters) -> Iterable[str]:
+    """Yield what is wrong with counters."""
+    if bool(counters.bad) == bool(counters.good):
+        yield "of bad and good, exactly one has to be given"
+    if counters.begun and not counters.good:
+        yield "begun belongs to good"
+    if not counters.total:
+        yield "total is empty"
+    if not {each.metric for each in counters.legible} <= {each.metric for each in counters.total}:
+        yield "legible has another metric than total"
 
 
 def _faults_of(selector: Selector) -> Iterable[str]:

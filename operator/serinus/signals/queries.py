@@ -25,6 +25,7 @@ __all__ = [
     "newest",
     "newest_samples",
     "of_pods",
+    "on_grid",
     "parse_selector",
     "past",
     "past_query",
@@ -80,9 +81,9 @@ def exported(names: Iterable[str], scope: Scope) -> str:
     return f"count by ({POD_LABEL}, {NAME_LABEL}) (last_over_time({{{matchers}}}[{_range(LOOK_BACK)}]))"
 
 
-def newest(selectors: Iterable[Selector]) -> str:
-    """Return a query for the newest value of each series of one metric, at most ``LOOK_BACK`` old."""
-    return _union(f"last_over_time({each}[{_range(LOOK_BACK)}])" for each in selectors)
+def newest(selectors: Iterable[Selector], most: timedelta = LOOK_BACK) -> str:
+    """Return a query for the newest value of each series of one metric, at most so old."""
+    return _union(f"last_over_time({each}[{_range(most)}])" for each in selectors)
 
 
 def resets(selectors: Iterable[Selector], block: timedelta) -> str:
@@ -225,7 +226,12 @@ def past(selectors: Iterable[Selector], pods: Iterable[str], length: timedelta, 
         step: distance of two instants; they lie on its multiples since the epoch, whatever the query's own time.
     """
     some = one_of(POD_LABEL, sorted(pods))
-    return f"({newest(each.narrowed(some) for each in selectors)})[{_range(length)}:{_range(step)}]"
+    return on_grid((each.narrowed(some) for each in selectors), length, step)
+
+
+def on_grid(selectors: Iterable[Selector], length: timedelta, step: timedelta, most: timedelta = LOOK_BACK) -> str:
+    """Return a query for the newest values of one metric, at most so old, at multiples of a step since the epoch."""
+    return f"({newest(selectors, most)})[{_range(length)}:{_range(step)}]"
 
 
 def past_query(text: str, scope: Scope, side: Side, length: timedelta, step: timedelta) -> str:
