@@ -8,7 +8,9 @@ import pytest
 
 from serinus.cluster.kinds import CONFIG_MAP, POD
 from serinus.controller.gating import MOST_OF_NAMESPACE, Gatekeeper
-from serinus.gates.answers import Answer
+from serinus.gates import gate
+from serinus.gates.answers import Answer, NoAnswer
+from serinus.gates.send import Target
 from serinus.rollout.smoke import GateRequest
 from support.world import NAMESPACE, World, model_deployment
 
@@ -199,6 +201,78 @@ def test_a_gate_without_result_ends_at_the_progress_deadline() -> None:
     assert "the gate of step 1 had no result within 20 s" in rejected["message"]
 
 
+@pytest.fixture
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gate, "PAUSE_SECONDS", 0.001)
+
+
+def gone_when_asked(world: World, revision: str) -> list[str]:
+    """Let the first pod of a revision that is asked go in that moment, as when its node is drained."""
+    gone: list[str] = []
+    answer = world.answer
+
+    def send(target: Target, request: GateRequest, identity: str, timeout_seconds: float) -> Answer:
+        if revision in target.pod and not gone:
+            world.cluster.remove(POD, NAMESPACE, target.pod)
+            gone.append(target.pod)
+        if target.pod in gone:
+            raise NoAnswer("no route to host")
+        return answer(target, request, identity, timeout_seconds)
+
+    world.reconciler._gates = Gatekeeper(send=send, start=lambda work: work())
+    return gone
+
+
+GOLDEN = {"golden": {"requests": [{"path": "/infer", "body": "{}"}], "tolerance": 0.5}}
+
+
+@pytest.mark.usefixtures("_no_pauses")
+@pytest.mark.parametrize(("side", "smoke"), [("canary", ONLY_STATUS), ("stable", GOLDEN)])
+def test_a_pod_that_goes_while_it_is_asked_is_nobodys_fault(side: str, smoke: dict[str, Any]) -> None:
+    world = begun(smoke)
+    tried = canary(world)
+    world.replies = {world.status()[each]["revision"]: gives(200, "[0.5]") for each in ("canary", "stable")}
+    gone = gone_when_asked(world, world.status()[side]["revision"])
+    world.run_until(lambda seen: seen.status()["canary"]["step"] == 1, 30)
+    assert gone
+    pods = {each["metadata"]["name"] for each in world.cluster.list(POD, NAMESPACE)}
+    asked = {pod for pod, _, _ in world.asked if tried in pod}
+    assert side == "stable" or asked == {pod for pod in pods if tried in pod}, "the one in its place was asked"
+
+
+def test_a_gate_stops_as_soon_as_one_of_its_pods_is_gone() -> None:
+    world = begun(ONLY_STATUS)
+    gates = held(world)
+    world.run_until(lambda _: bool(gates), 20)
+    (first,) = gates
+    tried = canary(world)
+    pod = next(each for each in world.cluster.list(POD, NAMESPACE) if tried in each["metadata"]["name"])
+    pod["status"]["podIP"] = "10.9.9.9"
+    world.cluster.put(pod)
+    world.reconcile()
+    assert len(gates) == 2
+    first()
+    assert not world.asked, "its old address may be another's by now"
+    gates.pop()()
+    assert world.asked
+
+
+@pytest.mark.usefixtures("_no_pauses")
+def test_pods_that_go_again_and_again_end_at_the_progress_deadline() -> None:
+    world = begun(ONLY_STATUS, progressDeadline="20s")
+    tried = canary(world)
+
+    def send(target: Target, *_: Any) -> Answer:
+        if world.cluster.get(POD, NAMESPACE, target.pod) is not None:
+            world.cluster.remove(POD, NAMESPACE, target.pod)
+        raise NoAnswer("no route to host")
+
+    world.reconciler._gates = Gatekeeper(send=send, start=lambda work: work())
+    world.run_until(is_over, 60)
+    (rejected,) = world.status()["rejected"]
+    assert (rejected["revision"], rejected["reason"]) == (tried, "ProgressDeadlineExceeded")
+
+
 def test_an_operator_that_was_away_for_long_gives_the_gate_its_time() -> None:
     world = begun(ONLY_STATUS, progressDeadline="20s")
     held(world)
@@ -289,10 +363,13 @@ def test_only_so_many_gates_of_one_namespace_run_at_once() -> None:
     for name in names:
         world.run(5, name)
     assert len(gates) == MOST_OF_NAMESPACE
+    told = world.condition("Reconciling", names[-1])["message"]
+    assert "waiting for its turn to be asked: 4 gates of this namespace, or 16 of all, are under way" in told
     gates.release()
     for name in names:
         world.run(2, name)
     assert len(gates) == 1
+    assert "waiting for its turn" not in world.condition("Reconciling", names[-1])["message"]
 
 
 def test_a_gate_that_nobody_waits_for_keeps_its_place_until_it_ends() -> None:

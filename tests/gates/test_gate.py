@@ -57,7 +57,7 @@ class Pods:
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gates, "PAUSE_SECONDS", 0.001)
-    monkeypatch.setattr(gates, "READY_SECONDS", 0.005)
+    monkeypatch.setattr(gates, "UNKNOWN_SECONDS", 0.005)
 
 
 def run(pods: Pods, smoke: Smoke, **rest: Any) -> GateOutcome:
@@ -124,7 +124,7 @@ LOOKS_INSIDE = Expect(json_path=(JsonCheck(path="$.outputs", equals="[1]"),))
             {"/v2/models/m/ready": (404, "")},
             Smoke(requests=(INFER,)),
             "ModelNotReady",
-            "pod canary-1 is ready, but for 0.005 s GET /v2/models/m/ready says its model is not: does not know the",
+            "pod canary-1 is ready, but for 0 s GET /v2/models/m/ready says its model is not: does not know the",
             id="the model is not served",
         ),
         pytest.param(
@@ -246,6 +246,24 @@ def test_a_gate_that_nobody_waits_for_ends() -> None:
     with pytest.raises(Stopped):
         Gate(job=job, stop=stop, send=send).run()
     assert len(pods.asked) == 3
+
+
+@pytest.mark.parametrize(
+    ("status", "passes"), [(503, True), (404, False)], ids=["a model that loads", "a name that is not known"]
+)
+def test_a_model_may_load_for_long_but_has_to_be_known(status: int, passes: bool) -> None:
+    pods = Pods({"/v2/models/m/ready": [(status, "")] * 30 + [""]})
+    outcome = run(pods, Smoke(requests=(INFER,)))
+    assert outcome.passed is passes
+    assert len(pods.paths()) > 30 or not passes
+
+
+def test_a_model_that_never_loads_is_asked_for_as_long_as_there_is_patience() -> None:
+    pods = Pods({"/v2/models/m/ready": (503, "loading")})
+    outcome = run(pods, Smoke(requests=(INFER,)), patience=timedelta(seconds=0.05))
+    assert outcome.reason == "ModelNotReady"
+    assert "answered 503: loading" in outcome.message
+    assert set(pods.paths()) == {"/v2/models/m/ready"}
 
 
 def test_each_request_gets_its_timeout() -> None:

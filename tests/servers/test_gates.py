@@ -1,10 +1,10 @@
 """Gates against the real servers: each tells its readiness in its own protocol, and a useless answer is caught."""
 
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 import pytest
 
-from serinus.gates import gate as gates
 from serinus.gates.gate import Gate, Job
 from serinus.gates.send import Target
 from serinus.rollout.smoke import Expect, GateOutcome, GateRequest, Golden, JsonCheck, Smoke, WarmUp
@@ -24,7 +24,9 @@ def target(running: Running) -> Target:
     return Target(pod="iris-1", ip="127.0.0.1", port=urlsplit(running.url).port or 0)
 
 
-def ask(server: Server, target: Target, smoke: Smoke, model: str = MODEL) -> GateOutcome:
+def ask(
+    server: Server, target: Target, smoke: Smoke, model: str = MODEL, patience: timedelta = timedelta(seconds=30)
+) -> GateOutcome:
     serving = preset(server.preset).bound_to(model).serving
     assert serving is not None
     return Gate(
@@ -38,6 +40,7 @@ def ask(server: Server, target: Target, smoke: Smoke, model: str = MODEL) -> Gat
             protocol=serving.protocol,
             probe_path=serving.readiness_path,
             stable_protocol=serving.protocol,
+            patience=patience,
         )
     ).run()
 
@@ -74,13 +77,9 @@ def test_a_model_that_fails_is_caught_with_what_it_said(server: Server, target: 
     assert "expected status 200: " in outcome.message
 
 
-def test_a_server_without_the_model_is_not_ready(
-    server: Server, target: Target, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(gates, "READY_SECONDS", 0.01)
-    monkeypatch.setattr(gates, "PAUSE_SECONDS", 0.01)
+def test_a_server_without_the_model_is_not_ready(server: Server, target: Target) -> None:
     serving = preset(server.preset).serving
-    outcome = ask(server, target, Smoke(), model="nosuch")
+    outcome = ask(server, target, Smoke(), model="nosuch", patience=timedelta(0))
     if serving is not None and serving.protocol in NAMED:
         assert outcome.reason == "ModelNotReady"
         assert "nosuch" in outcome.message

@@ -7,7 +7,8 @@ inferences, which change nothing. Knows which pods a gate asks; must not know wh
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 from threading import Event, Lock, Thread
 from typing import Any
 
@@ -29,6 +30,8 @@ MOST = 16
 """Gates at once; further ones wait for their turn."""
 MOST_OF_NAMESPACE = 4
 """Gates of one namespace at once, so that nobody's slow models hold up everybody's."""
+PATIENCE_SHARE = 0.9
+"""Share of the progress deadline in which a model may load, so that there is time left to say that it did not."""
 
 log = logging.getLogger(__name__)
 
@@ -40,9 +43,14 @@ Start = Callable[[Callable[[], None]], None]
 class _Running:
     key: tuple[str, str, int]
     """The object's UID, the attempt and the step."""
-    began: datetime
+    began: datetime | None = None
+    """When it first got a place; kept where it begins anew with other pods."""
+    job: Job | None = None
+    """None while it waits for a place, or for a pod that is ready."""
     stop: Event = field(default_factory=Event)
     outcome: GateOutcome | None = None
+    is_sure: bool = False
+    """The pods that the outcome speaks of were still there after it."""
     late: GateOutcome | None = None
     """It took too long: what its thread says from now on does not count."""
 
@@ -71,18 +79,22 @@ class Gatekeeper:
             self.forget(*place)
             return sighting
         canary, plan, smoke = found
-        key = (candidate.desired.uid, canary.identity, canary.step)
-        running = self._of(place, key)
-        if running is None and not canary.paused:
-            running = self._begin(place, key, now)
-            if running is not None:
-                self._run(running, children, candidate, sighting, canary, smoke, model)
-        if running is None:
-            return sighting
-        if running.outcome is None and running.late is None and now - running.began >= plan.progress_deadline:
+        running = self._of(place, (candidate.desired.uid, canary.identity, canary.step), children)
+        waits = ""
+        if running.job is None and running.outcome is None and running.late is None:
+            running.began = None if canary.paused else running.began
+            if not canary.paused and not self._take(children.namespace):
+                waits = f"{MOST_OF_NAMESPACE} gates of this namespace, or {MOST} of all, are under way"
+            elif not canary.paused:
+                running.began = running.began or now
+                patience = PATIENCE_SHARE * plan.progress_deadline - (now - running.began)
+                make = partial(_make_job, children, candidate, sighting, canary, smoke, model, patience)
+                self._begin(running, children, canary, make)
+        outcome = running.late or self._sure_outcome(running, children)
+        if outcome is None and _is_over(running, plan, now):
             running.stop.set()
-            running.late = _too_late(canary, plan)
-        return replace(sighting, observed=replace(sighting.observed, gate=running.late or running.outcome))
+            outcome = running.late = _too_late(canary, plan)
+        return replace(sighting, observed=replace(sighting.observed, gate=outcome, gate_waits=waits))
 
     def forget(self, namespace: str, name: str) -> None:
         """Stop the gate of a ModelDeployment and drop its outcome, if there is one."""
@@ -91,50 +103,52 @@ class Gatekeeper:
         if running is not None:
             running.stop.set()
 
+    def _of(self, place: tuple[str, str], key: tuple[str, str, int], children: Children) -> _Running:
+        """Return the gate of a ModelDeployment: the one it has, or a new one that has not begun."""
+        with self._lock:
+            running = self._running.get(place)
+        if running is not None and running.key == key:
+            if running.job is None or running.is_sure or not _gone(running.job, children):
+                return running
+            # Its addresses may be others' soon, and what it says of pods that had to go is not held against anybody.
+            fresh = _Running(key=key, began=running.began, late=running.late)
+        else:
+            fresh = _Running(key=key)
+        self.forget(*place)
+        with self._lock:
+            self._running[place] = fresh
+        return fresh
+
+    def _sure_outcome(self, running: _Running, children: Children) -> GateOutcome | None:
+        """Return the outcome once its pods were seen after it; pods that went meanwhile make it void."""
+        outcome = running.outcome
+        if outcome is None or running.is_sure:
+            return outcome
+        running.is_sure = running.job is None or not _gone(running.job, children, only_canary=outcome.passed)
+        return outcome if running.is_sure else None
+
+    def _take(self, namespace: str) -> bool:
+        """Take a place among the gates under way, if there is one."""
+        with self._lock:
+            if len(self._busy) >= MOST or self._busy.count(namespace) >= MOST_OF_NAMESPACE:
+                return False
+            self._busy.append(namespace)
+        return True
+
     def _end(self, namespace: str) -> None:
         with self._lock:
             self._busy.remove(namespace)
 
-    def _of(self, place: tuple[str, str], key: tuple[str, str, int]) -> _Running | None:
-        with self._lock:
-            running = self._running.get(place)
-        if running is None or running.key == key:
-            return running
-        self.forget(*place)
-        return None
-
-    def _begin(self, place: tuple[str, str], key: tuple[str, str, int], now: datetime) -> _Running | None:
-        """Take a place among the gates under way; None while there is none."""
-        with self._lock:
-            if len(self._busy) >= MOST or self._busy.count(place[0]) >= MOST_OF_NAMESPACE:
-                return None
-            self._busy.append(place[0])
-            running = _Running(key=key, began=now)
-            self._running[place] = running
-        return running
-
-    def _run(
-        self,
-        running: _Running,
-        children: Children,
-        candidate: Candidate,
-        sighting: Sighting,
-        canary: Canary,
-        smoke: Smoke,
-        model: str,
-    ) -> None:
+    def _begin(self, running: _Running, children: Children, canary: Canary, make: Callable[[], Job | None]) -> None:
+        """Let a gate begin that has taken a place; without a pod that is ready at this moment the next look does."""
         job: Job | None = None
         try:
-            job = _make_job(children, candidate, sighting, canary, smoke, model)
+            job = running.job = make()
         except NotAddressable as error:
             running.outcome = _unreachable(canary, str(error))
         finally:
             if job is None:
                 self._end(children.namespace)
-                if (
-                    running.outcome is None
-                ):  # a pod that was ready a moment ago, or the API server: the next look begins
-                    self.forget(children.namespace, children.name)
         if job is None:
             return
         place = {"namespace": children.namespace, "model_deployment": children.name}
@@ -162,6 +176,22 @@ def _gate_in_force(candidate: Candidate, sighting: Sighting) -> tuple[Canary, Ro
     return (canary, plan, smoke) if smoke is not None and canary.revision == candidate.stored.revision else None
 
 
+def _is_over(running: _Running, plan: RolloutPlan, now: datetime) -> bool:
+    return running.began is not None and now - running.began >= plan.progress_deadline
+
+
+def _gone(job: Job, children: Children, *, only_canary: bool = False) -> bool:
+    """Tell whether a pod that a gate asks is not there any more, or not at the address that it asks."""
+    there = {
+        (pod["metadata"]["name"], (pod.get("status") or {}).get("podIP"))
+        for pod in children.pods()
+        if not pod["metadata"].get("deletionTimestamp")
+        and (pod.get("status") or {}).get("phase") not in {"Failed", "Succeeded"}
+    }
+    asked = job.canary if only_canary else (*job.canary, *job.stable)
+    return any((target.pod, target.ip) not in there for target in asked)
+
+
 def _too_late(canary: Canary, plan: RolloutPlan) -> GateOutcome:
     limit = int(plan.progress_deadline.total_seconds())
     message = (
@@ -182,7 +212,13 @@ def _unreachable(canary: Canary, message: str) -> GateOutcome:
 
 
 def _make_job(
-    children: Children, candidate: Candidate, sighting: Sighting, canary: Canary, smoke: Smoke, model: str
+    children: Children,
+    candidate: Candidate,
+    sighting: Sighting,
+    canary: Canary,
+    smoke: Smoke,
+    model: str,
+    patience: timedelta,
 ) -> Job | None:
     """Return what a gate needs to know; None if no canary pod is ready at this very moment.
 
@@ -198,6 +234,7 @@ def _make_job(
         identity=canary.identity,
         step=canary.step,
         smoke=smoke,
+        patience=patience,
         canary=targets,
         stable=_stable_targets(pods, sighting.observed, stable) if stable is not None else (),
         model=model,

@@ -3,8 +3,10 @@
 Knows the order and what each failure is called. Must not know Kubernetes, or when a gate is due.
 """
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from threading import Event
 from urllib.parse import quote
 
@@ -14,14 +16,15 @@ from serinus.gates import checks, confined
 from serinus.gates.answers import Answer, NoAnswer, shortened
 from serinus.gates.contracts import breaks, contract_request, read_contract
 from serinus.gates.distance import DEFAULT_OUTPUTS, Distance
-from serinus.gates.readiness import readiness_request, why_not_ready
+from serinus.gates.readiness import is_unknown, readiness_request, why_not_ready
 from serinus.gates.send import Target, send
 from serinus.rollout.smoke import ContractMode, GateOutcome, GateRequest, Golden, Smoke
 
-READY_SECONDS = 30.0
-"""A server may load its model after its pod became ready: so long it is asked again."""
+UNKNOWN_SECONDS = 30.0
+"""So long a server is asked again that does not know a model's name: one that loads it knows it."""
 PAUSE_SECONDS = 1.0
 """Between two tries of one request."""
+_SHORTEST_SECONDS = 1.0
 _SHORT_EXCERPT = 100
 _LONGEST_MESSAGE = 2000
 _PORTION_LENGTH = 1024 * 1024
@@ -50,6 +53,8 @@ class Job:
     probe_path: str | None = None
     """Readiness path of its preset."""
     stable_protocol: str = "http"
+    patience: timedelta = timedelta(seconds=30)
+    """A server may load its models after its pods became ready: so long they are asked again."""
 
     @property
     def quoted(self) -> str:
@@ -79,6 +84,7 @@ class Gate:
     """Set: nobody waits for the result any more."""
     send: Send = send
     _told: list[str] = field(default_factory=list)
+    _until: float = 0.0
 
     def run(self) -> GateOutcome:
         """Ask everything and return how it ended.
@@ -87,6 +93,7 @@ class Gate:
             Stopped: it was stopped.
         """
         smoke = self.job.smoke
+        self._until = time.monotonic() + self.job.patience.total_seconds()
         try:
             for target in self.job.canary:
                 self._await_model(target)
@@ -112,19 +119,25 @@ class Gate:
         request = readiness_request(self.job.protocol, self.job.quoted, self.job.probe_path)
         if request is None:
             return
-        why, tries = "", round(READY_SECONDS / PAUSE_SECONDS)
-        for attempt in range(tries):
-            self._pause(attempt)
+        began, most = time.monotonic(), self.job.smoke.timeout.total_seconds()
+        while True:
+            spent = time.monotonic() - began
+            left = self._until - time.monotonic()
             try:
-                answer = self._send_once(target, request)
+                answer = self._send_once(target, request, max(_SHORTEST_SECONDS, min(most, left)))
                 if not (why := why_not_ready(self.job.protocol, self.job.model, answer)):
                     return
+                if is_unknown(self.job.protocol, answer):
+                    left = min(left, UNKNOWN_SECONDS - spent)
                 why = f"{why}: {answer.excerpt()}"
             except NoAnswer as error:
                 why = str(error)
+            if left <= 0:
+                break
+            self._pause(1)
         raise _Failed(
             contract.REASON_MODEL_NOT_READY,
-            f"pod {target.pod} is ready, but for {READY_SECONDS:g} s {_name(request)} says its model is not: {why}",
+            f"pod {target.pod} is ready, but for {spent:.0f} s {_name(request)} says its model is not: {why}",
         )
 
     def _compare_contracts(self) -> None:
@@ -275,9 +288,9 @@ class Gate:
                 self._pause(attempt + 1)
         return self._send_once(target, request)
 
-    def _send_once(self, target: Target, request: GateRequest) -> Answer:
+    def _send_once(self, target: Target, request: GateRequest, seconds: float | None = None) -> Answer:
         self._pause(0)
-        return self.send(target, request, self.job.identity, self.job.smoke.timeout.total_seconds())
+        return self.send(target, request, self.job.identity, seconds or self.job.smoke.timeout.total_seconds())
 
     def _pause(self, attempt: int) -> None:
         """Wait before all but the first try; end where nobody waits for the result.

@@ -28,9 +28,14 @@ def readiness_request(protocol: str, quoted: str, probe_path: str | None) -> Gat
     return None if path is None else GateRequest(path=path, method="GET")
 
 
+def is_unknown(protocol: str, answer: Answer) -> bool:
+    """Tell whether a server says that it does not know the name; one that is loading a model knows it."""
+    return protocol in {"v1", "v2"} and answer.status == 404
+
+
 def why_not_ready(protocol: str, model: str, answer: Answer) -> str:
     """Return why an answer means that a model is not served; empty if it is."""
-    if protocol in {"v1", "v2"} and answer.status == 404:
+    if is_unknown(protocol, answer):
         return f"does not know the model {model} (404): set spec.model.name if it has another name"
     # Where nothing but a probe's path is known, what pleases the kubelet is enough.
     if not 200 <= answer.status < (300 if protocol in _MODEL_PROTOCOLS else 400):

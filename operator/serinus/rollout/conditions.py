@@ -187,6 +187,9 @@ def _describe_step(view: View, canary: Canary) -> tuple[str, str]:
         return contract.REASON_WAITING_FOR_APPROVAL, (
             f"{place}: waiting for approval, annotate {contract.ANNOTATION_APPROVE}={canary.identity}/{canary.step}"
         )
+    if step.kind is StepKind.SMOKE and view.observed.gate_waits:
+        waits = f"{place}: waiting for its turn to be asked: {view.observed.gate_waits}"
+        return contract.REASON_ANALYSING, waits
     if step.kind is StepKind.SMOKE:
         return contract.REASON_ANALYSING, f"{place}: asking its pods before any user reaches them"
     return contract.REASON_ANALYSING, f"{place}: gathering evidence"

@@ -339,6 +339,8 @@ class PodSeen:
     """When it last became ready, or not ready; None before it was either."""
     restarts: int = 0
     fact: Fact | None = None
+    waits: str = ""
+    """Why its model's files are not there yet, which may pass by itself; empty: nothing is known to be missing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -375,6 +377,8 @@ class Observed:
     """Why no attempt at the revision that the spec asks for may begin."""
     gate: GateOutcome | None = None
     """How the gate of the smoke step in force ended; None while it runs, and in other steps."""
+    gate_waits: str = ""
+    """What it waits for before it may begin; empty if for nothing."""
 
     def ready_pods(self, revision: str) -> int:
         """Count the ready pods of a revision."""
