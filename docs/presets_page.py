@@ -160,7 +160,7 @@ def _pairs(preset: Preset) -> Iterator[str]:
     for name, pair in pairs.items():
         if pair is None:
             continue
-        for what, selectors in (("all", pair.total), ("bad", pair.bad), ("good", pair.good)):
+        for what, selectors in (("all", pair.total), ("bad", pair.bad), ("good", pair.good), ("begun", pair.begun)):
             if selectors:
                 yield from (f"{name}, {what}", *(f"  {each}" for each in selectors))
 

@@ -34,13 +34,13 @@ _WEB = {
     Sort.PROBE: _PROBED,
 }
 
-# KServe counts the calls of the model's predict; what fails before it is nowhere.
+# KServe counts the calls of the model's predict; what fails in preprocess is told a minute later, broken JSON nowhere.
 _KSERVE = {
     Sort.GOOD: Answer(status=200, errors="total", latency="fast"),
     Sort.SLOW: Answer(status=200, errors="total", latency="slow"),
     Sort.FAILING: Answer(status=500, errors="bad", latency="fast"),
     Sort.MALFORMED: Answer(status=400),
-    Sort.INVALID: Answer(status=400),
+    Sort.INVALID: Answer(status=400, errors="lost"),
     Sort.UNKNOWN: _NOT_COUNTED,
     Sort.NEIGHBOUR: Answer(status=500),
     Sort.PROBE: _PROBED,

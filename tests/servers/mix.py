@@ -56,10 +56,14 @@ class Answer:
 
     status: int
     errors: str = ""
-    """Nowhere, in the "total", or as "bad"."""
+    """Nowhere, in the "total", as "bad", or ``LOST``."""
     client_errors: str = ""
     latency: str = ""
     """Nowhere, "fast", or "slow"."""
+
+
+LOST = "lost"
+"""Begun, never over, and so told late: not within the time of a test."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +84,6 @@ def expected(answers: Mapping[Sort, Answer], sent: Mapping[Sort, int]) -> Counts
             if sort in answers:
                 found[getattr(answers[sort], kind)] += times
         given = any(getattr(each, kind) for each in answers.values())
-        return (found.total() - found[""], found[bad]) if given else None
+        return (found.total() - found[""] - found[LOST], found[bad]) if given else None
 
     return Counts(errors=of("errors", "bad"), client_errors=of("client_errors", "bad"), latency=of("latency", "slow"))

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from serinus.signals.presets import all_presets, preset
 from servers.environments import ROOT
-from servers.mix import BOUND_SECONDS, Sort, expected
+from servers.mix import BOUND_SECONDS, LOST, Sort, expected
 from servers.proof import Told
 from servers.server import Server
 
@@ -36,6 +36,17 @@ def reduced(exposition: str) -> str:
     return _SCOPE.sub("", "\n".join(kept)) + "\n"
 
 
+def _with_lost(server: Server, told: Told, errors: tuple[int, int]) -> list[int]:
+    """Return total and bad with what a minute later is told as lost, and how much that is."""
+    counters = preset(server.preset).errors
+    if counters is None or not counters.begun:
+        return list(errors)
+    lost = sum(
+        n for sort, n in told.sent_ever.items() if sort in server.answers and server.answers[sort].errors == LOST
+    )
+    return [*(each + lost for each in errors), lost]
+
+
 def description(server: Server, told: Told) -> str:
     """Return the file beside an exposition: its mix, and what the preset has to count."""
     counts, latency = expected(server.answers, told.sent_ever), preset(server.preset).latency
@@ -48,7 +59,7 @@ def description(server: Server, told: Told) -> str:
         "[counts]",
     ]
     if counts.errors:
-        lines.append(f"errors = {list(counts.errors)}")
+        lines.append(f"errors = {_with_lost(server, told, counts.errors)}")
     if counts.client_errors:
         lines.append(f"client_errors = {list(counts.client_errors)}")
     if counts.latency and latency:

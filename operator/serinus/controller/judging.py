@@ -95,6 +95,7 @@ class Judge:
             now=now,
             delay=self._delay,
             prometheus=self._prometheus,
+            since=canary.since,
             begins=running == Running(),
             expected=share,
             steady_since=steady_since(sighting.observed, canary, stable.revision),

@@ -78,6 +78,7 @@ def measure(
     now: datetime,
     delay: timedelta,
     prometheus: Asks | None,
+    since: datetime | None = None,
     before: Mapping[str, Recognition] = MappingProxyType({}),
     begins: bool = False,
     expected: ExpectedShare | None = None,
@@ -100,6 +101,7 @@ def measure(
         now: aware datetime.
         delay: the scrape timeout.
         prometheus: None when no address is set.
+        since: when the attempt began, None for when the block does.
         before: by what revisions were read until now, by revision.
         begins: the judge knows nothing of this attempt yet, so stable's past is read for it to learn from.
         expected: the share of requests that the canary's pods should get now.
@@ -127,7 +129,7 @@ def measure(
         if gate is not None and previous is None and (pods := unscraped(gate, scope, prometheus, begin - delay)):
             return _held_by_gate(plan, tick, gate, pods, now)
         is_early = end - begin <= max(PATIENCE, plan.interval)
-        reader = Reader(prometheus, scope, begin - delay, end - delay)
+        reader = Reader(prometheus, scope, begin - delay, end - delay, since=since and since - delay)
         return _read(
             plan,
             recognised(plan.signals, declared, scope, reader, before),
