@@ -269,3 +269,24 @@ def test_without_prometheus_an_attempt_begins_and_waits_for_its_proof() -> None:
     world.run(30)
     assert world.condition("Stalled")["status"] == "False"
     assert world.status()["stable"]["revision"] == first
+
+
+def test_a_stable_whose_requests_do_not_say_which_failed_begins_no_attempt() -> None:
+    world, first = serving()
+    world.prometheus.renamed = {first}
+    world.apply(spec("model:2"))
+    stalled(world, contract.REASON_SIGNAL_IMPOSSIBLE, "the pods of stable count in http_requests_total without a label")
+    world.prometheus.renamed = set()
+    begun(world)
+
+
+def test_a_canary_whose_requests_do_not_say_which_failed_is_held_with_the_reason() -> None:
+    world, _ = serving()
+    world.apply(spec("model:2"))
+    world.prometheus.renamed = {begun(world)}
+    world.run_until(lambda w: w.condition("MetricsAvailable").get("status") == "False", limit=60)
+    found = world.condition("MetricsAvailable")
+    assert found["reason"] == contract.REASON_SIGNAL_IMPOSSIBLE
+    assert "the pods of canary count in http_requests_total" in found["message"]
+    world.run(30)
+    assert world.status()["canary"]["step"] == 0
