@@ -449,3 +449,9 @@ def test_what_once_went_without_a_status_holds_nothing_up_later_and_is_never_lea
     assert isinstance(found.tick.measurements["it"], Missing)
     assert "the pods of stable" in found.measuring.message
     assert found.past == ()
+
+
+def test_the_usual_names_with_other_labels_than_the_declared_servers_are_read_by_any_label() -> None:
+    scraped = Scraped().counter(S1, "http_requests_total", 30, status_code="200")
+    scraped.counter(C1, "http_requests_total", 10, status_code="500")
+    assert one(scraped, ERRORS, canary="fastapi", stable="fastapi") == rates((100, 100), (300, 0))

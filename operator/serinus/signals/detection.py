@@ -41,8 +41,12 @@ def looked_for(presets: Mapping[str, Preset] | None = None) -> tuple[str, ...]:
 def detect(exported: frozenset[str], declared: str, presets: Mapping[str, Preset] | None = None) -> Detected:
     """Say which server pods run.
 
-    The declared runtime wins if its metrics are seen, of a family the newest member that is. Else the preset of the
-    highest rank that is seen. ``generic`` says nothing about the server, so there the highest rank wins at once.
+    The declared runtime wins if its metrics are seen, of a family the newest member that is. Else another generation
+    of its family, else the preset of the highest rank that is seen. ``generic`` says nothing about the server, so there
+    the highest rank wins at once.
+
+    Where nothing is seen but the usual names, and the declared runtime counts by these, nothing says that it reads
+    their labels rightly: ``generic`` knows them under any name.
 
     Args:
         exported: names of metrics that the pods export, of those in ``looked_for``.
@@ -53,22 +57,34 @@ def detect(exported: frozenset[str], declared: str, presets: Mapping[str, Preset
     seen = [each for each in known.values() if exported.intersection(each.recognised.metrics)]
     servers = sorted((each for each in seen if each.kind == "server"), key=lambda each: (-each.rank, -each.newer))
     data = next((each.runtime for each in seen if each.kind == "data"), None)
-    wanted = {each.runtime for each in family(declared, known)}
-    fits_any = all(each.rank == ANY_SERVER for each in family(declared, known))
+    members = family(declared, known)
+    wanted, related = {each.runtime for each in members}, {each.family_name for each in members}
+    fits_any = all(each.rank == ANY_SERVER for each in members)
     chosen = [each for each in servers if each.runtime in wanted]
     if chosen and not fits_any:
         return _found(chosen[0], servers, data, exported, f"runtime {declared} is declared, and its")
-    telling = [each for each in servers if fits_any or each.rank > PROXY]
+    telling = [each for each in servers if fits_any or each.rank > PROXY or each.family_name in related]
     if not telling:
-        return Detected(server=None, data=data, because=_nothing(declared, servers))
-    best = telling[0]
+        if (plain := _plain(members, servers)) is None:
+            return Detected(server=None, data=data, because=_nothing(declared, servers))
+        because = f"{_evidence(plain, exported)} is exported, and none of the metrics that tell {declared} from others"
+        return Detected(server=plain.runtime, data=data, because=because)
     if fits_any:
-        return _found(best, servers, data, exported, "its")
+        return _found(telling[0], servers, data, exported, "its")
+    best = next((each for each in telling if each.family_name in related), telling[0])
     because = (
         f"runtime {declared} is declared, but none of its metrics is exported, while {_evidence(best, exported)} of "
         f"{best.runtime} is: set spec.runtime to {best.family_name}"
     )
     return Detected(server=best.runtime, data=data, because=because, contradicts=True, others=_others(best, telling))
+
+
+def _plain(members: tuple[Preset, ...], servers: list[Preset]) -> Preset | None:
+    """Return the preset of the usual names if these alone are seen, and the declared runtime would count by them."""
+    counted = {each.metric for member in members if member.errors for each in member.errors.total}
+    if not servers or any(each.rank > ANY_SERVER for each in servers):
+        return None
+    return next((each for each in servers if counted.intersection(each.recognised.metrics)), None)
 
 
 def _found(chosen: Preset, servers: list[Preset], data: str | None, exported: frozenset[str], whose: str) -> Detected:
