@@ -276,6 +276,19 @@ def test_a_canary_whose_fetch_fails_is_rolled_back_with_the_cause() -> None:
     assert world.selected() == first
 
 
+def test_a_fetch_that_the_deadline_cuts_off_gives_its_own_cause() -> None:
+    world = serving()
+    body = spec(digest=digest_of(NEW))
+    body["spec"]["rollout"] = {**QUICK, "progressDeadline": "40s"}
+    world.apply(body)
+    world.reconcile()
+    world.fail(world.status()["canary"]["revision"], Fault.STORE_DOWN)
+    world.run_until(lambda w: w.status().get("rejected"), limit=60)
+    rejected = world.status()["rejected"][0]
+    assert rejected["reason"] == contract.REASON_PROGRESS_DEADLINE
+    assert "Unreachable: no answer from store:9000; look at" in rejected["message"]
+
+
 def test_a_first_revision_whose_fetch_fails_says_so() -> None:
     world = World()
     world.apply(spec(digest=digest_of(NEW)))

@@ -163,6 +163,28 @@ def test_a_fetch_that_failed_is_a_fact_once_asking_again_is_no_use(pod: dict[str
         assert cause in seen.fact.message
 
 
+@pytest.mark.parametrize(
+    ("pod", "cause"),
+    [
+        (make_pod(), ""),
+        (failed_fetch(0, ""), ""),
+        (failed_fetch(1, DOWN), "Unreachable: no answer from store:9000"),
+        (failed_fetch(1, DOWN, 1, running={}), "Unreachable: no answer from store:9000"),
+        (failed_fetch(1, DOWN, 1, waiting={"reason": "CrashLoopBackOff"}), "Unreachable: no answer from store:9000"),
+        (
+            make_pod(phase="Pending", initContainerStatuses=[{**FETCH, "restartCount": 0, "state": {"running": {}}}]),
+            "kubectl logs fraud-x-1 -c serinus-fetch says how far",
+        ),
+    ],
+)
+def test_why_a_models_files_are_not_there_yet(pod: dict[str, Any], cause: str) -> None:
+    seen = parse_pod(pod, NOW)
+    assert seen is not None
+    assert seen.fact is None
+    assert cause in seen.waits
+    assert bool(cause) == bool(seen.waits)
+
+
 def test_a_missing_secret_of_the_fetch_is_a_fact_and_that_of_a_server_waits_for_the_deadline() -> None:
     waiting = {"waiting": {"reason": "CreateContainerConfigError", "message": 'secret "store" not found'}}
     seen = parse_pod(make_pod(initContainerStatuses=[{**FETCH, "restartCount": 0, "state": waiting}]), NOW)

@@ -23,6 +23,8 @@ class Fault(StrEnum):
     UNSCHEDULABLE = "Unschedulable"
     FETCH_FAILED = "FetchFailed"
     """The model's digest is not the one asked for."""
+    STORE_DOWN = "StoreDown"
+    """The model's store did not answer; the fetch is tried again."""
     REFUSED = "Refused"
     """Quota refuses the pods: none is made, the Deployment says why."""
 
@@ -135,7 +137,7 @@ def _pod_status(fault: Fault, pod: Manifest, now: str) -> dict[str, Any]:
             {"type": "PodScheduled", "status": "True"},
             {"type": "Ready", "status": "True" if ready else "False", "lastTransitionTime": started},
         ],
-        **({"initContainerStatuses": [_MISMATCH]} if fault is Fault.FETCH_FAILED else {}),
+        **({"initContainerStatuses": [_FETCHES[fault]]} if fault in _FETCHES else {}),
         "containerStatuses": [_container_status(fault, name, started) for name in names],
     }
 
@@ -152,6 +154,21 @@ _MISMATCH = {
         }
     },
 }
+
+_NO_ANSWER = {
+    "name": "serinus-fetch",
+    "restartCount": 1,
+    "image": "serinus:1",
+    "state": {"running": {}},
+    "lastState": {
+        "terminated": {
+            "exitCode": 1,
+            "reason": "Error",
+            "message": '{"schema":1,"reason":"Unreachable","message":"no answer from store:9000"}',
+        }
+    },
+}
+_FETCHES = {Fault.FETCH_FAILED: _MISMATCH, Fault.STORE_DOWN: _NO_ANSWER}
 
 
 def _container_status(fault: Fault, name: str, started: str) -> dict[str, Any]:

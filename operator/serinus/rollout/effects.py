@@ -61,14 +61,19 @@ def why_rejected(trigger: Trigger, canary: Canary, world: World) -> tuple[str, s
         ready = world.observed.ready_pods(canary.revision)
         limit = int(world.plan.progress_deadline.total_seconds())
         return contract.REASON_PROGRESS_DEADLINE, (
-            f"only {ready} pods of revision {canary.revision} were ready {limit} s after step {canary.ordinal} began;"
-            " look at their events and logs, or raise rollout.progressDeadline"
+            f"only {ready} pods of revision {canary.revision} were ready {limit} s after step {canary.ordinal} began"
+            f"{_why_not_ready(canary, world)}; look at their events and logs, or raise rollout.progressDeadline"
         )
     if trigger is Trigger.GAVE_UP:
         limit = int(world.plan.max_wait.total_seconds())
         seen = f": {world.assessment.because}" if world.assessment is not None else ""
         return contract.REASON_INCONCLUSIVE, f"no verdict within {limit} s in step {canary.ordinal}{seen}"
     return contract.REASON_ABORTED, f"attempt {canary.identity} was aborted by {_who_aborted(world, canary)}"
+
+
+def _why_not_ready(canary: Canary, world: World) -> str:
+    pods = (pod for pod in world.observed.pods if pod.revision == canary.revision and not pod.ready)
+    return next((f": {pod.waits}" for pod in pods if pod.waits), "")
 
 
 def _adopt_first(progress: Progress, world: World) -> Progress:

@@ -35,6 +35,7 @@ def parse_pod(pod: Mapping[str, Any], now: datetime) -> PodSeen | None:
         changed=parse_time(changed) if changed else None,
         restarts=sum(int(each.get("restartCount") or 0) for each in containers),
         fact=_fact(metadata["name"], status, containers, now),
+        waits=_waits(metadata["name"], containers),
     )
 
 
@@ -102,18 +103,39 @@ def _fetch_fact(
             reason=contract.REASON_MODEL_FETCH_FAILED,
             message=f"the model cannot be fetched in pod {pod}: {why} model.secretRef",
         )
-    code = ended.get("exitCode")
-    if not code or ended.get("reason") == "Completed":
+    if not (message := _why_not_fetched(pod, ended)):
         return None
     restarts = int(container.get("restartCount") or 0)
     tries = restarts if "running" in (container.get("state") or {}) else restarts + 1
-    if code != NEEDS_A_PERSON and tries < FETCH_TRIES:
+    if ended.get("exitCode") != NEEDS_A_PERSON and tries < FETCH_TRIES:
         return None
+    return Fact(reason=contract.REASON_MODEL_FETCH_FAILED, message=message)
+
+
+def _waits(pod: str, containers: list[Mapping[str, Any]]) -> str:
+    """Return why a model's files are not there yet, empty if they are or none are fetched."""
+    for container in containers:
+        if container.get("name") != FETCH_CONTAINER:
+            continue
+        state = container.get("state") or {}
+        ended = state.get("terminated") or (container.get("lastState") or {}).get("terminated") or {}
+        if message := _why_not_fetched(pod, ended):
+            return message
+        if "running" in state:
+            return (
+                f"the model is still being fetched in pod {pod}: kubectl logs {pod} -c {FETCH_CONTAINER} says how far"
+                " it has come"
+            )
+    return ""
+
+
+def _why_not_fetched(pod: str, ended: Mapping[str, Any]) -> str:
+    """Return in a sentence how a fetch failed, empty if it did not."""
+    code = ended.get("exitCode")
+    if not code or ended.get("reason") == "Completed":
+        return ""
     why = "it needed more memory than its limit" if ended.get("reason") == "OOMKilled" else ""
-    return Fact(
-        reason=contract.REASON_MODEL_FETCH_FAILED,
-        message=f"the model cannot be fetched in pod {pod}: {why or why_failed(ended.get('message'), code)}",
-    )
+    return f"the model cannot be fetched in pod {pod}: {why or why_failed(ended.get('message'), code)}"
 
 
 def _container_statuses(status: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
