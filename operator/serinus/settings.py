@@ -3,6 +3,7 @@
 Knows the names, defaults and limits of the variables. Reads no environment by itself: the mapping is handed in.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ _DURATION = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?(?:ms|s|m|h))+")
 _DURATION_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _NAMESPACE = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
+_QUANTITY = re.compile(r"[0-9]+(?:\.[0-9]+)?(?:m|k|[MGTPE]|[KMGTPE]i)?")
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off", ""})
 _LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -51,6 +53,8 @@ class Settings:
     """Image with the program `serinus fetch`; empty: spec.model.uri stalls and says so."""
     fetch_pull_policy: str = "IfNotPresent"
     """Of that image: Always, IfNotPresent or Never."""
+    fetch_resources: Mapping[str, Mapping[str, str]] | None = None
+    """Requests and limits of the containers that run it; None: as rollout.fetching has them."""
     track_interval: timedelta = timedelta(minutes=5)
     """How often the URI of a tracked model is looked up; at least 10 s."""
     log_level: str = "info"
@@ -82,6 +86,7 @@ class Settings:
             pod_name=read.text("POD_NAME", default.pod_name),
             fetch_image=read.text("FETCH_IMAGE", ""),
             fetch_pull_policy=read.text("FETCH_PULL_POLICY", default.fetch_pull_policy),
+            fetch_resources=read.resources("FETCH_RESOURCES"),
             track_interval=read.duration("TRACK_INTERVAL", default.track_interval),
             log_level=read.choice("LOG_LEVEL", default.log_level, _LOG_LEVELS),
             log_format=read.choice("LOG_FORMAT", default.log_format, _LOG_FORMATS),
@@ -136,6 +141,24 @@ class _Reader:
         return timedelta(
             seconds=sum(float(number) * _UNIT_SECONDS[unit] for number, unit in _DURATION_PART.findall(text))
         )
+
+    def resources(self, name: str) -> Mapping[str, Mapping[str, str]] | None:
+        text = self.text(name, "")
+        if not text:
+            return None
+        try:
+            told = json.loads(text)
+            parts = {part: {key: str(amount) for key, amount in told[part].items()} for part in told}
+            good = set(parts) <= {"requests", "limits"}
+            good = good and all(_QUANTITY.fullmatch(each) for part in parts.values() for each in part.values())
+        except (ValueError, TypeError, AttributeError):
+            good, parts = False, {}
+        if not good:
+            raise InvalidSettings(
+                f"{PREFIX}{name} is {text!r}; give requests and limits as JSON, such as "
+                '{"limits": {"memory": "512Mi"}}'
+            )
+        return parts
 
     def integer(self, name: str, default: int, lowest: int, highest: int) -> int:
         text = self.text(name, "")

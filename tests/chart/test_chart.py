@@ -11,6 +11,7 @@ import yaml
 
 from cluster.errors import CommandFailed
 from serinus.cluster import kinds
+from serinus.rollout.fetching import FetchImage
 from serinus.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -55,7 +56,12 @@ def used_verbs() -> Iterator[tuple[str, str]]:
 
 def test_every_verb_that_the_controller_uses_is_granted(render: Render) -> None:
     used = set(used_verbs())
-    assert {("pods", "list"), ("jobs", "delete"), ("modeldeployments/status", "patch"), ("rolloutreports", "delete")} <= used
+    assert {
+        ("pods", "list"),
+        ("jobs", "delete"),
+        ("modeldeployments/status", "patch"),
+        ("rolloutreports", "delete"),
+    } <= used
     assert used <= granted(render(leaderElection=True))
 
 
@@ -115,6 +121,7 @@ def test_the_operator_understands_its_environment(render: Render) -> None:
     assert settings.prometheus_url == "http://prometheus:9090"
     assert (settings.metrics_port, settings.liveness_port) == (8080, 8081)
     assert settings.track_interval == timedelta(minutes=5)
+    assert settings.fetch_resources == FetchImage(name="").resources
 
 
 @pytest.mark.parametrize(

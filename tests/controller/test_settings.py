@@ -26,6 +26,7 @@ def test_every_variable_is_read() -> None:
             "SERINUS_METRICS_PORT": "9000",
             "SERINUS_FETCH_IMAGE": "registry/serinus:2",
             "SERINUS_FETCH_PULL_POLICY": "Always",
+            "SERINUS_FETCH_RESOURCES": '{"requests": {"cpu": 1, "memory": "0.5Gi"}, "limits": {}}',
             "SERINUS_TRACK_INTERVAL": "10s",
         }
     )
@@ -44,6 +45,7 @@ def test_every_variable_is_read() -> None:
         metrics_port=9000,
         fetch_image="registry/serinus:2",
         fetch_pull_policy="Always",
+        fetch_resources={"requests": {"cpu": "1", "memory": "0.5Gi"}, "limits": {}},
         track_interval=timedelta(seconds=10),
     )
 
@@ -61,6 +63,11 @@ def test_every_variable_is_read() -> None:
         ("LEADER_ELECTION", "perhaps", "true or false"),
         ("LOG_LEVEL", "loud", "one of debug, info, warning, error"),
         ("LOG_FORMAT", "xml", "one of text, json"),
+        ("FETCH_RESOURCES", "512Mi", "as JSON"),
+        ("FETCH_RESOURCES", '["512Mi"]', "as JSON"),
+        ("FETCH_RESOURCES", '{"memory": "512Mi"}', "as JSON"),
+        ("FETCH_RESOURCES", '{"limit": {"memory": "512Mi"}}', "as JSON"),
+        ("FETCH_RESOURCES", '{"limits": {"memory": "512 MB"}}', "as JSON"),
         ("FETCH_PULL_POLICY", "always", "one of Always, IfNotPresent, Never"),
         ("TRACK_INTERVAL", "9.9s", "give 10s or more"),
         ("METRICS_PORT", "70000", "from 0 to 65535"),

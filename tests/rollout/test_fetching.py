@@ -69,17 +69,56 @@ def test_credentials_reach_the_fetch_container_and_no_other() -> None:
 
 
 @pytest.mark.parametrize(
-    ("security", "user"),
-    [(None, 65532), ({"fsGroup": 7}, 65532), ({"runAsUser": 1000}, None), ({"runAsUser": 0}, None)],
+    ("security", "user", "not_root"),
+    [
+        (None, 65532, True),
+        ({"fsGroup": 7}, 65532, True),
+        ({"runAsNonRoot": True}, 65532, True),
+        ({"runAsUser": 1000}, None, True),
+        ({"runAsUser": 0}, None, None),
+    ],
 )
-def test_the_fetch_has_no_privilege_and_the_user_of_the_pod_if_that_names_one(security: Any, user: int | None) -> None:
+def test_the_fetch_has_no_privilege_and_the_user_of_the_pod_if_that_names_one(
+    security: Any, user: int | None, not_root: bool | None
+) -> None:
     context = render("s3://m", **({"securityContext": security} if security else {}))["initContainers"][0][
         "securityContext"
     ]
-    assert context.get("runAsUser") == user
+    assert (context.get("runAsUser"), context.get("runAsNonRoot")) == (user, not_root)
     assert context["allowPrivilegeEscalation"] is False
     assert context["readOnlyRootFilesystem"] is True
     assert context["capabilities"] == {"drop": ["ALL"]}
+
+
+EXACT = {"requests": {"cpu": "2", "memory": "8Gi"}, "limits": {"cpu": "2", "memory": "8Gi"}}
+OF_THE_SERVER = {"name": "model", "image": "i", "resources": {**EXACT, "limits": {**EXACT["limits"], "gpu/x": "1"}}}
+UNTOLD = {"limits": {"cpu": "100m", "memory": "64Mi"}}
+
+
+def with_resources(*others: Any, **pod: Any) -> dict[str, Any]:
+    containers = [OF_THE_SERVER, *({"name": f"c{i}", "image": "j", "resources": each} for i, each in enumerate(others))]
+    resources: dict[str, Any] = render("s3://m", containers=containers, **pod)["initContainers"][0]["resources"]
+    return resources
+
+
+@pytest.mark.parametrize("others", [(), (UNTOLD,), (EXACT, UNTOLD)])
+def test_a_guaranteed_pod_stays_one(others: Any) -> None:
+    assert with_resources(*others) == EXACT
+
+
+@pytest.mark.parametrize(
+    "other",
+    [None, {}, {"limits": {"cpu": "1"}}, {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": EXACT["limits"]}],
+)
+def test_elsewhere_the_fetch_has_its_own_share_and_no_limit_of_cpu(other: Any) -> None:
+    own = {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}}
+    assert with_resources(other) == own
+    assert with_resources(initContainers=[{"name": "i", "image": "i", "resources": other}]) == own
+
+
+def test_the_settings_say_how_much_the_fetch_may_use() -> None:
+    image = FetchImage(name="serinus:1", resources={"limits": {"memory": "2Gi"}})
+    assert render("s3://m", image=image)["initContainers"][0]["resources"] == {"limits": {"memory": "2Gi"}}
 
 
 def test_a_volume_of_the_users_at_the_path_is_filled_instead_of_ours() -> None:

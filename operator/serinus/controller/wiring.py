@@ -2,7 +2,7 @@
 
 import socket
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -77,6 +77,8 @@ def make_parts(settings: Settings, version: str) -> Parts:
 
 def _fetching(settings: Settings) -> Fetching:
     image = FetchImage(name=settings.fetch_image, pull_policy=settings.fetch_pull_policy)
+    if settings.fetch_resources is not None:
+        image = replace(image, resources=settings.fetch_resources)
     return Fetching(image=image if settings.fetch_image else None, track_interval=settings.track_interval)
 
 

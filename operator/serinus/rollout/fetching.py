@@ -4,7 +4,7 @@ Knows pods. Must not know stores, clusters or what a pin holds.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from serinus import contract
@@ -17,6 +17,9 @@ _SCRATCH = "serinus-fetch-tmp"
 _COMMAND = ["python3", "-m", "serinus", "fetch"]
 _USER = 65532
 _OF_THE_POD = ("emptyDir", "ephemeral")
+_EXACT = ("cpu", "memory")
+# No limit of cpu: a LimitRange may allow less than a fast link needs, and without one it sets its own.
+_RESOURCES: Mapping[str, Any] = {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +28,8 @@ class FetchImage:
 
     name: str
     pull_policy: str = "IfNotPresent"
+    resources: Mapping[str, Any] = field(default_factory=lambda: _RESOURCES)
+    """Of the containers that run it, as Kubernetes writes them, unless the pod's own are exact."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,15 +78,17 @@ def deliver(pod: dict[str, Any], delivery: Delivery) -> None:
         delivery.image,
         ["--uri", artifact.uri, "--to", artifact.mount_path, *_exactly(delivery)],
         secret=artifact.secret,
-        keeps_user=(pod.get("securityContext") or {}).get("runAsUser") is not None,
+        user=(pod.get("securityContext") or {}).get("runAsUser"),
     )
+    if (exact := _exact_resources(pod)) is not None:
+        container["resources"] = exact
     container["volumeMounts"] = [volume, *container["volumeMounts"]]
     pod["volumes"] = [*(pod.get("volumes") or ()), scratch_volume()]
     pod["initContainers"] = [container, *(pod.get("initContainers") or ())]
 
 
 def fetch_container(
-    image: FetchImage | None, arguments: list[str], *, secret: str | None, keeps_user: bool
+    image: FetchImage | None, arguments: list[str], *, secret: str | None, user: int | None
 ) -> dict[str, Any]:
     """Return a container that runs `serinus fetch` without any privilege.
 
@@ -89,7 +96,7 @@ def fetch_container(
         image: with the program.
         arguments: after the command.
         secret: whose keys become its environment.
-        keeps_user: True: the pod says as which user it runs.
+        user: the one that the pod says it runs as; None: it says nothing.
 
     Raises:
         Stall: no image is set.
@@ -100,7 +107,7 @@ def fetch_container(
             "spec.model.uri needs an image with the program serinus fetch, and the operator was given none: set"
             " SERINUS_FETCH_IMAGE (fetch.image of the chart), or let the template's image bring the model",
         )
-    user = {} if keeps_user else {"runAsNonRoot": True, "runAsUser": _USER, "runAsGroup": _USER}
+    ours = {"runAsUser": _USER, "runAsGroup": _USER} if user is None else {}
     return {
         "name": CONTAINER,
         "image": image.name,
@@ -110,9 +117,11 @@ def fetch_container(
         # Libraries of stores keep caches in the home directory, and the root of the file system is not theirs to write.
         "env": [{"name": "HOME", "value": "/tmp"}],  # noqa: S108
         **({"envFrom": [{"secretRef": {"name": secret}}]} if secret is not None else {}),
-        "resources": {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"cpu": "2", "memory": "1Gi"}},
+        "resources": dict(image.resources),
         "securityContext": {
-            **user,
+            **ours,
+            # Pod Security "restricted" wants it said here if the pod does not say it.
+            **({"runAsNonRoot": True} if user != 0 else {}),
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,
             "capabilities": {"drop": ["ALL"]},
@@ -120,6 +129,20 @@ def fetch_container(
         },
         "volumeMounts": [{"name": _SCRATCH, "mountPath": "/tmp"}],  # noqa: S108
     }
+
+
+def _exact_resources(pod: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return what the server has, if all of the pod asks for exactly its limits: one that does not changes its class.
+
+    An init container's share is not added to the pod's, so that it costs nothing.
+    """
+    resources = [each.get("resources") or {} for each in (*pod["containers"], *(pod.get("initContainers") or ()))]
+    for each in resources:
+        limits, requests = each.get("limits") or {}, each.get("requests") or {}
+        if any(name not in limits or requests.get(name, limits[name]) != limits[name] for name in _EXACT):
+            return None
+    limits = {name: resources[0]["limits"][name] for name in _EXACT}
+    return {"requests": dict(limits), "limits": limits}
 
 
 def scratch_volume() -> dict[str, Any]:

@@ -81,7 +81,7 @@ def make_lookup_job(
     Raises:
         Stall: no image is set.
     """
-    container = fetch_container(image, ["--uri", artifact.uri, "--resolve"], secret=artifact.secret, keeps_user=False)
+    container = fetch_container(image, ["--uri", artifact.uri, "--resolve"], secret=artifact.secret, user=None)
     annotations = {
         contract.ANNOTATION_LOOKUP_TRIES: str(tries),
         contract.ANNOTATION_LOOKUP_GENERATION: str(generation),
