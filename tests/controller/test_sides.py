@@ -455,3 +455,21 @@ def test_the_usual_names_with_other_labels_than_the_declared_servers_are_read_by
     scraped = Scraped().counter(S1, "http_requests_total", 30, status_code="200")
     scraped.counter(C1, "http_requests_total", 10, status_code="500")
     assert one(scraped, ERRORS, canary="fastapi", stable="fastapi") == rates((100, 100), (300, 0))
+
+
+def test_torchserves_failures_of_probes_hide_no_canary_that_fails_at_everything() -> None:
+    scraped = Scraped().counter(S1, "ts_inference_requests_total", 30).counter(S1, "Requests5XX", 3)
+    scraped.counter(C1, "ts_inference_requests_total", 10).counter(C1, "Requests5XX", 11)
+    torchserve = {"canary": "torchserve", "stable": "torchserve"}
+    assert one(scraped, ERRORS, **torchserve) == rates((100, 100), (300, 30))
+    dead = Scraped().counter(S1, "ts_inference_requests_total", 3).counter(S1, "Requests5XX", 4)
+    past = tick(dead.counter(C1, "Requests5XX", 1), ERRORS, **torchserve, begins=True)
+    assert {each.measurements["it"].stable[S1] for each in past.past} == {(30, 30)}
+    assert past.tick.measurements["it"] == rates((0, 0), (30, 30)), "it answered probes only"
+
+
+def test_a_persons_own_counters_that_do_not_belong_together_count_nothing() -> None:
+    scraped = Scraped()
+    for pod in (C1, S1):
+        scraped.counter(pod, "mine_total", 10).counter(pod, "mine_failed_total", 11)
+    assert isinstance(one(scraped, replace(ERRORS, total="mine_total", bad="mine_failed_total")), Missing)

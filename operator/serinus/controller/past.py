@@ -77,6 +77,8 @@ def _past_of_counters(counters: Counters, reader: Reader, step: timedelta) -> _M
     if not all(is_legible(each.labels, way) for each in both[0] if (way := ways.get(each.labels.get(NAME_LABEL, "")))):
         return []
     rows = increments(both, step)
+    if counters.bad_counts_more:
+        rows = {at: {pod: (n, min(n, bad)) for pod, (n, bad) in row.items()} for at, row in rows.items()}
     if not counters.good:
         return _rates(rows)
     # A request that is being answered at an instant of the grid has begun and has not gone well yet.

@@ -68,7 +68,7 @@ class Question:
             self.parts(counters.total, side), self.parts(counters.good or counters.bad, side)
         )
         if not counters.good:
-            return pair(total, other)
+            return pair(total, other, bad_counts_more=counters.bad_counts_more)
         return with_lost(failures(total, other), self._lost(counters, side) if counters.begun else {})
 
     def _lost(self, counters: Counters, side: Side | None) -> dict[str, int]:

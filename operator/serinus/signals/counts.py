@@ -207,12 +207,22 @@ def added(parts: Sequence[Counted]) -> Counted:
     return Counted(by_pod={pod: sum(each.by_pod.get(pod, 0) for each in parts) for pod in pods}, left_out=left_out)
 
 
-def pair(total: Counted, bad: Counted) -> Rates:
-    """Join a counter of all requests and one of the bad ones. A pod without bad ones has none."""
+def pair(total: Counted, bad: Counted, *, bad_counts_more: bool = False) -> Rates:
+    """Join a counter of all requests and one of the bad ones. A pod without bad ones has none.
+
+    Args:
+        total: of all.
+        bad: of the bad ones.
+        bad_counts_more: it also counts cases that are not in ``total``, so that of a block at most all are taken for
+            bad; else a pod with more bad ones than there are is left out, because its counters do not belong together.
+    """
     by_pod: dict[str, tuple[int, int]] = {}
     left_out = {**bad.left_out, **total.left_out}
     for pod in sorted((total.by_pod.keys() | bad.by_pod.keys()) - left_out.keys()):
-        if pod not in total.by_pod:
+        if bad_counts_more:
+            whole = total.by_pod.get(pod, 0)
+            by_pod[pod] = (whole, min(whole, bad.by_pod.get(pod, 0)))
+        elif pod not in total.by_pod:
             left_out[pod] = WITHOUT_TOTAL
         elif bad.by_pod.get(pod, 0) > total.by_pod[pod]:
             left_out[pod] = BAD_ABOVE_TOTAL

@@ -99,6 +99,8 @@ class Counters:
     legible: tuple[Written, ...] = ()
     """Those series of ``total`` of which it can be told whether they are bad. Where they are left out, those with any
     value of a label by which ``bad`` or ``good`` differs from ``total``; of other metrics, all."""
+    bad_counts_more: bool = False
+    """``bad`` also counts what is not in ``total``, such as probes: of what was counted at most all is bad."""
     begun: tuple[Written, ...] = ()
     """Beside ``good``: what also counts cases that failed before they could be in the total. See ``unfinished``."""
 
@@ -218,7 +220,8 @@ class Preset:
             return tuple(map(change, selectors))
 
         def counters(of: Counters | None) -> Counters | None:
-            return of and Counters(
+            return of and replace(
+                of,
                 total=each(of.total),
                 bad=each(of.bad),
                 good=each(of.good),

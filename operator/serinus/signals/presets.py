@@ -151,6 +151,10 @@ def _faults_of_counters(counters: Counters) -> Iterable[str]:
         yield "of bad and good, exactly one has to be given"
     if counters.begun and not counters.good:
         yield "begun belongs to good"
+    if counters.bad_counts_more and not {each.metric for each in counters.bad}.isdisjoint(
+        each.metric for each in counters.total
+    ):
+        yield "bad_counts_more is for bad ones of another metric than total"
     if not counters.total:
         yield "total is empty"
     if not {each.metric for each in counters.legible} <= {each.metric for each in counters.total}:
