@@ -26,7 +26,7 @@ from serinus.signals.legibility import why_illegible
 from serinus.signals.presets import family, preset, runtimes
 from serinus.signals.recognition import Recognition, Recognitions, needs_data, recognise_sides, views_of
 from serinus.signals.scope import BySide, Scope, Side, alike
-from serinus.signals.views import DRIFT_KINDS, Views, counters_of, distributions_of, histogram_of
+from serinus.signals.views import DRIFT_KINDS, RATE_KINDS, Views, counters_of, distributions_of, histogram_of
 
 log = logging.getLogger(__name__)
 
