@@ -109,8 +109,9 @@ def _details(preset: Preset) -> str:
 
 
 def _facts(preset: Preset) -> Iterator[str]:
-    images = f"; images {_codes(preset.recognised.images)}" if preset.recognised.images else ""
-    yield f"- Recognised by {_codes(preset.recognised.metrics)}{images}."
+    yield f"- Recognised by {_codes(preset.recognised.metrics)}."
+    if preset.recognised.images:
+        yield f"- Usual images, by which nothing is recognised: {_codes(preset.recognised.images)}."
     if preset.serving is not None:
         serving = preset.serving
         port = f"the container's first port, else {serving.port}" if serving.any_port else f"port {serving.port}"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serinus.signals.grid import LOOK_BACK, block_start, first_baseline, next_tick, tick_at_or_before
+from serinus.signals.grid import LOOK_BACK, block_start, first_baseline, tick_at_or_before
 
 moments = st.integers(1_500_000_000_000, 2_500_000_000_000).map(lambda ms: datetime.fromtimestamp(ms / 1000, UTC))
 intervals = st.integers(1, 7200).map(lambda seconds: timedelta(seconds=seconds))
@@ -17,7 +17,6 @@ def test_ticks_are_multiples_of_the_interval(moment: datetime, interval: timedel
     assert tick <= moment < tick + interval
     assert int(tick.timestamp()) % (interval // timedelta(seconds=1)) == 0
     assert tick_at_or_before(tick, interval) == tick
-    assert next_tick(moment, interval) == tick + interval
 
 
 @given(moments, intervals, delays)

@@ -254,9 +254,7 @@ class SignalSpec(Wire):
     """Latency: requests slower than this are bad. Absent: the whole histogram."""
     metrics: Metrics | None = None
     """Own metrics in place of the preset's."""
-    source: Annotated[str, AfterValidator(_known_source), Field(json_schema_extra={"enum": list(sources())})] | None = (
-        None
-    )
+    source: Source | None = None
     """Errors, Latency, ClientErrors: view from outside the server that counts them, such as istio."""
     query: Annotated[str, Field(min_length=1, max_length=MAX_QUERY_LENGTH)] | None = None
     """Query, Comparison: PromQL for one number; $selector stands for the pods of one side, $revision for its name."""

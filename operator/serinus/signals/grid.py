@@ -10,9 +10,6 @@ from datetime import UTC, datetime, timedelta
 LOOK_BACK = timedelta(minutes=10)
 """How far before an instant the newest sample of a series is searched for."""
 
-DEFAULT_DELAY = timedelta(seconds=10)
-"""Prometheus' own default scrape timeout."""
-
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -29,11 +26,6 @@ def tick_at_or_before(moment: datetime, interval: timedelta) -> datetime:
     if interval <= timedelta(0):
         raise ValueError(f"the interval of ticks must be above zero, not {interval}")
     return _EPOCH + (moment - _EPOCH) // interval * interval
-
-
-def next_tick(moment: datetime, interval: timedelta) -> datetime:
-    """Return the first tick after a moment: when it is worth looking again."""
-    return tick_at_or_before(moment, interval) + interval
 
 
 def first_baseline(ready_since: datetime, interval: timedelta, delay: timedelta) -> datetime:

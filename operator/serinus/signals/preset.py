@@ -48,7 +48,7 @@ class Recognised:
     metrics: tuple[str, ...]
     """Any one of them is enough."""
     images: tuple[str, ...] = ()
-    """Repositories of well-known images."""
+    """Repositories of well-known images, for people: nothing is recognised by them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,7 +204,7 @@ class Preset:
         if serving and path:
             serving = replace(serving, readiness_path=filled_path(path, model))
         bound = self.mapped(fill)
-        requests = replace(bound, implausible=None, accuracy=None, predictions=(), features=()).mapped(self._unprobed)
+        requests = bound.mapped(self._unprobed)
         return replace(
             bound,
             serving=serving,
