@@ -8,11 +8,13 @@ import math
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
 from serinus_instrument.names import OTHER
+from serinus_instrument.settings import Limits
 from serinus_instrument.values import category_of, label_of, number_of
 
 DEFAULT_EDGES = (
@@ -21,6 +23,8 @@ DEFAULT_EDGES = (
 )
 """Where nothing is known about a number. The same in all pods, else they could not be compared: so never learnt from
 traffic."""
+MOST_CATEGORIES = 200
+"""Of one input or output, ``__other__`` included: Serinus reads no more."""
 LOWEST, LARGEST = (
     -1.7e308,
     1.7e308,
@@ -88,17 +92,45 @@ class Numbers:
 
 
 class Categories:
-    """A count per category; those that are not known yet when ``most`` are known count together.
+    """A count for each declared category, and one for all others.
 
-    If what is known at the start has ``__other__``, as a profile that left some out, then all others do.
+    A pod must not name what only it has seen: two pods would divide the same values in different ways, and what
+    somebody typed into a form would stand in the metrics.
     """
 
-    __slots__ = ("_most", "counts", "missing")
+    __slots__ = ("counts", "missing")
 
-    def __init__(self, known: Iterable[str], most: int) -> None:
+    def __init__(self, declared: Iterable[str]) -> None:
         # Zeros from the start: a category whose first value is its first count would be seen one too late.
-        self.counts = dict.fromkeys(map(label_of, known), 0)
-        self._most = len(self.counts) - 1 if OTHER in self.counts else max(most, len(self.counts))
+        self.counts = {**dict.fromkeys(map(label_of, declared), 0), OTHER: 0}
+        self.missing = 0
+
+    def add(self, value: Any) -> None:
+        """Count one value."""
+        name = value if type(value) is str and value in self.counts else category_of(value)
+        if name is None:
+            self.missing += 1
+        else:
+            self.counts[name if name in self.counts else OTHER] += 1
+
+    def add_column(self, values: Sequence[Any] | NDArray[Any]) -> None:
+        """Count many values."""
+        for value in values.tolist() if isinstance(values, np.ndarray) else values:
+            self.add(value)
+
+
+class Groups:
+    """A count for each of a fixed number of groups of values, which a checksum of the value chooses.
+
+    Whoever declares no categories gets these: all pods divide values alike, whatever came first, and no value leaves
+    the server. A category whose share changes changes the share of its group.
+    """
+
+    __slots__ = ("_labels", "counts", "missing")
+
+    def __init__(self, groups: int) -> None:
+        self._labels = [f"#{group:02d}" for group in range(groups)]
+        self.counts = dict.fromkeys(self._labels, 0)
         self.missing = 0
 
     def add(self, value: Any) -> None:
@@ -106,10 +138,9 @@ class Categories:
         name = category_of(value)
         if name is None:
             self.missing += 1
-            return
-        if name not in self.counts and len(self.counts) - (OTHER in self.counts) >= self._most:
-            name = OTHER
-        self.counts[name] = self.counts.get(name, 0) + 1
+        else:
+            # Python's own hash differs from process to process.
+            self.counts[self._labels[crc32(name.encode()) % len(self._labels)]] += 1
 
     def add_column(self, values: Sequence[Any] | NDArray[Any]) -> None:
         """Count many values."""
@@ -118,7 +149,7 @@ class Categories:
 
 
 class Ignored:
-    """An input beyond the number that may have metrics of their own."""
+    """An input without metrics of its own: beyond their number, or left out."""
 
     __slots__ = ("missing",)
 
@@ -132,7 +163,15 @@ class Ignored:
         """Do nothing."""
 
 
-def fitting(value: Any, most: int) -> Cells:
-    """Return cells that fit a value: a histogram for a number, else a count for each of ``most`` categories."""
-    numeric = not isinstance(value, str | bytes | bool | np.bool_) and number_of(value) is not None
-    return Numbers(DEFAULT_EDGES) if numeric else Categories((), most)
+def declared_cells(categories: Iterable[str], limits: Limits) -> Cells:
+    """Return cells for declared categories: by name, or in groups where they are too many."""
+    names = frozenset(map(label_of, categories)) - {OTHER}
+    return Categories(sorted(names)) if len(names) < MOST_CATEGORIES else Groups(limits.groups)
+
+
+def fitting(value: Any, limits: Limits) -> Cells:
+    """Return cells that fit a value of which nothing is declared: a number, a truth value, or anything else."""
+    if isinstance(value, bool | np.bool_):
+        return Categories(("false", "true"))
+    numeric = not isinstance(value, str | bytes) and number_of(value) is not None
+    return Numbers(DEFAULT_EDGES) if numeric else Groups(limits.groups)

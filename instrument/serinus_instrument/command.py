@@ -24,6 +24,7 @@ from serinus_instrument.training import (
 
 CONFIG_MAP_KEY = "profile.json"
 LARGEST_CONFIG_MAP = 1_000_000
+CATEGORIES = 50
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
 
@@ -151,7 +152,7 @@ def _parser() -> argparse.ArgumentParser:
     profile.add_argument("--prediction", metavar="COLUMN", help="column of what the model predicts")
     profile.add_argument("--bins", type=_bounded(FEWEST_BINS, MOST_BINS), default=10, help="buckets of a number; 10")
     profile.add_argument(
-        "--categories", type=_bounded(1, MOST_CATEGORIES), default=Limits().categories, help="most per column; 50"
+        "--categories", type=_bounded(1, MOST_CATEGORIES), default=CATEGORIES, help="most per column; 50"
     )
     profile.add_argument("--exclude", metavar="COLUMN", action="append", default=[], help="leave a column out")
     profile.add_argument("--categorical", metavar="COLUMN", action="append", default=[], help="its numbers are codes")

@@ -1,7 +1,7 @@
 """Turn what a user declares about a model into settings. Reads the environment and the profile's file."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ def declare(
     profile: str | os.PathLike[str] | Mapping[str, Any] | Profile | None = None,
     plausible: Declared = None,
     features: Sequence[str] | None = None,
+    exclude: Iterable[str] = (),
     output: str | None = None,
     classes: Sequence[Any] | None = None,
     tolerance: float = 0.0,
@@ -44,6 +45,7 @@ def declare(
         plausible: the range of its predictions, as a tuple, or its classes, as a list; if absent, the classes of the
             profile.
         features: names of its inputs by position.
+        exclude: names of inputs that are not counted.
         output: name of the main output, where it answers with several by name.
         classes: names of its classes, in the order of the columns of ``predict_proba``.
         tolerance: a predicted number at most this far from the truth is right.
@@ -67,11 +69,18 @@ def declare(
         classes=None if classes is None else tuple(classes),
         tolerance=float(tolerance),
         limits=limits or Limits(),
+        exclude=_names(exclude),
     )
     recorder = recorder_of(model_name(name), settings, registry)
     if fault:
         recorder.trouble("profile", fault)
     return recorder
+
+
+def _names(given: Iterable[str]) -> frozenset[str]:
+    if isinstance(given, str):
+        raise ValueError(f"exclude={given!r}: give a list of names")
+    return frozenset(map(str, given))
 
 
 def _profile(

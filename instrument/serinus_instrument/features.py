@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from serinus_instrument.cells import LARGEST, LOWEST, Categories, Cells, Ignored, Numbers, fitting
+from serinus_instrument.cells import LARGEST, LOWEST, Cells, Ignored, Numbers, declared_cells, fitting
 from serinus_instrument.inputs import Seen
 from serinus_instrument.settings import Settings
-from serinus_instrument.values import category_of, label_of
+from serinus_instrument.values import category_of, name_of
 
 MOST_LAYOUTS = 200
 """Whoever sends another set of columns with each request must not fill the memory."""
@@ -64,7 +64,7 @@ class _Layout:
         self._numbers = [each for each in cells if isinstance(each, Numbers)]
         self._edges = [each.edges for each in self._numbers]
         self._positions = itemgetter(*numeric) if 1 < len(numeric) < len(cells) else None
-        self._others = [(i, each) for i, each in enumerate(cells) if not isinstance(each, Numbers)]
+        self._others = [(i, each) for i, each in enumerate(cells) if not isinstance(each, Numbers | Ignored)]
         if len(numeric) == 1:
             self._numbers, self._others = [], list(enumerate(cells))
 
@@ -102,11 +102,12 @@ class Features:
         self._cells: dict[str, Cells] = {}
         self._layouts: dict[tuple[Any, ...], _Layout] = {}
         self._names: dict[int, tuple[str, ...]] = {}
-        limits = settings.limits
+        self._excluded = frozenset(map(name_of, settings.exclude))
+        self._profiled = frozenset(map(name_of, settings.profile.features))
         for name, bins in settings.profile.features.items():
-            if self._has_room(name):
-                known = Numbers(bins.edges) if bins.edges else Categories(bins.categories, limits.categories)
-                self._cells[label_of(name)] = known
+            if name_of(name) not in self._excluded and self._has_room(name):
+                known = Numbers(bins.edges) if bins.edges else declared_cells(bins.categories, settings.limits)
+                self._cells[name_of(name)] = known
 
     def __iter__(self) -> Iterator[tuple[str, Cells]]:
         """Yield the name and the cells of each input."""
@@ -127,9 +128,10 @@ class Features:
         columns = seen.names or self._names.get(seen.width) or self._positional(seen.width)
         layout = self._layouts.get(columns)
         if layout is None:
-            layout = _Layout(
-                [self._cells.get(name) or self._new(name) for name in (label_of(str(each)) for each in columns)]
-            )
+            names = [name_of(str(each)) for each in columns]
+            layout = _Layout([self._cells.get(name) or self._new(name) for name in names])
+            if self._profiled and self._profiled.isdisjoint(names):
+                self._note("input", f"none of the features {', '.join(names)[:200]} is in the training profile")
             if len(self._layouts) < MOST_LAYOUTS:
                 self._layouts[columns] = layout
         return layout
@@ -145,12 +147,13 @@ class Features:
         return names
 
     def _new(self, name: str) -> Cells:
-        if not self._has_room(name):
+        # With a profile it is settled what is looked at; the rest may be nobody's business.
+        if self._profiled or name in self._excluded or not self._has_room(name):
             return Ignored()
 
         def decide(value: Any) -> Cells:
             missing = self._cells[name].missing
-            decided = self._cells[name] = fitting(value, self._settings.limits.categories)
+            decided = self._cells[name] = fitting(value, self._settings.limits)
             decided.missing = missing
             self._layouts.clear()
             return decided

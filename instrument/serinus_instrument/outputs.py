@@ -21,6 +21,8 @@ class Said:
     """Number of predictions."""
     outputs: Sequence[tuple[str, Sequence[Any]]] = ()
     """Name and one value per row; the main one first. Empty if the answer could not be read."""
+    scores: bool = False
+    """They are probabilities, and no classes."""
 
 
 def read_outputs(answer: Any, main: str | None, most: int) -> Said:
@@ -58,7 +60,7 @@ def read_probabilities(answer: Any, classes: Sequence[Any] | None, numeric: bool
         return read_outputs(answer, None, 1)
     rows, width = array.shape
     if numeric or (numeric is None and width <= 2):
-        return Said(rows, [(MAIN_OUTPUT, array[:, min(1, width - 1)].tolist())])
+        return Said(rows, [(MAIN_OUTPUT, array[:, min(1, width - 1)].tolist())], scores=True)
     highest = array.argmax(axis=1).tolist()
     # Not one of the classes is likeliest in a row of NaN; argmax would still name one.
     lost = np.isnan(array).any(axis=1).tolist()

@@ -15,7 +15,7 @@ from typing import Any
 
 from serinus_instrument import names
 from serinus_instrument.answers import Answers
-from serinus_instrument.cells import Categories, Cells, Ignored, Numbers
+from serinus_instrument.cells import Categories, Cells, Groups, Ignored, Numbers
 from serinus_instrument.features import Features
 from serinus_instrument.gating import gated
 from serinus_instrument.inputs import read_inputs
@@ -23,7 +23,7 @@ from serinus_instrument.names import Metric
 from serinus_instrument.outputs import Said, read_outputs, read_probabilities
 from serinus_instrument.revisions import Revisions, own_revision
 from serinus_instrument.settings import Settings
-from serinus_instrument.values import category_of, label_of, number_of
+from serinus_instrument.values import category_of, name_of, number_of
 
 log = logging.getLogger("serinus_instrument")
 
@@ -58,7 +58,7 @@ class Recorder:
     """The counts of one model."""
 
     def __init__(self, model: str, settings: Settings | None = None) -> None:
-        self.model = label_of(model)
+        self.model = name_of(model)
         self.settings = settings or Settings()
         self.revision = own_revision()
         self.version = 0
@@ -182,7 +182,7 @@ def _counts(
     for name, cells in all_cells:
         if isinstance(cells, Numbers):
             yield _histogram(histogram, (model, name), cells)
-        elif isinstance(cells, Categories):
+        elif isinstance(cells, Categories | Groups):
             yield from (Count(counter, (model, name, each), n) for each, n in cells.counts.items())
 
 

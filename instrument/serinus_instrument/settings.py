@@ -6,17 +6,26 @@ from typing import Any
 from serinus_instrument.plausible import Plausible
 from serinus_instrument.profile import Profile
 
+MOST_GROUPS = 100
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """How many series one model may have."""
 
     features: int = 200
-    categories: int = 50
-    """Per input."""
-    classes: int = 100
-    """Per output."""
     outputs: int = 10
+    groups: int = 20
+    """Per input or output whose categories nobody declared."""
+
+    def __post_init__(self) -> None:
+        """Refuse what would count nothing.
+
+        Raises:
+            ValueError: a bound is below 1, or there are more groups than can be read.
+        """
+        if min(self.features, self.outputs, self.groups) < 1 or self.groups > MOST_GROUPS:
+            raise ValueError(f"{self}: give numbers of at least 1, and at most {MOST_GROUPS} groups")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +44,8 @@ class Settings:
     tolerance: float = 0.0
     """A number that is at most this far from the truth is right."""
     limits: Limits = field(default_factory=Limits)
+    exclude: frozenset[str] = frozenset()
+    """Names of inputs that are not counted."""
 
     @property
     def width(self) -> int | None:

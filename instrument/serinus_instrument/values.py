@@ -7,7 +7,10 @@ the same name in both. Knows no model and no metric.
 import math
 from typing import Any
 
-LONGEST_NAME = 128
+LONGEST_VALUE = 128
+"""Of a category, in characters; the rest is cut."""
+LONGEST_NAME = 253
+"""Of a model, an input or an output: what a ModelDeployment can name."""
 _LARGEST_WHOLE = 1e15  # floats above it are not told apart by one
 
 
@@ -43,7 +46,12 @@ def category_of(value: Any) -> str | None:
 
 
 def label_of(text: str) -> str:
-    """Return a text that can be a label's value: at most 128 characters that can be written as UTF-8."""
+    """Return a text as a category: at most 128 characters that can be written as UTF-8."""
+    return text[:LONGEST_VALUE].encode("utf-8", "replace").decode()
+
+
+def name_of(text: str) -> str:
+    """Return a text as the name of a model, an input or an output: at most 253 characters of UTF-8."""
     return text[:LONGEST_NAME].encode("utf-8", "replace").decode()
 
 

@@ -3,7 +3,7 @@
 import functools
 import inspect
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 from prometheus_client import CollectorRegistry
@@ -27,6 +27,7 @@ def instrument(
     profile: str | os.PathLike[str] | Mapping[str, Any] | Profile | None = None,
     plausible: Declared = None,
     features: Sequence[str] | None = None,
+    exclude: Iterable[str] = (),
     output: str | None = None,
     tolerance: float = 0.0,
     methods: Sequence[str] = METHODS,
@@ -46,6 +47,7 @@ def instrument(
         profile: the training profile: its file, or what was read from it; if absent, the one beside the model.
         plausible: the range of its predictions, as a tuple, or its classes, as a list.
         features: names of its inputs by position.
+        exclude: names of inputs that are not counted.
         output: name of the main output, where it answers with several by name.
         tolerance: a predicted number at most this far from the truth is right.
         methods: those that are counted; name one if a request calls several.
@@ -61,6 +63,7 @@ def instrument(
         profile=profile,
         plausible=plausible,
         features=features if features is not None else _told(model, "feature_names_in_"),
+        exclude=exclude,
         output=output,
         classes=_told(model, "classes_"),
         tolerance=tolerance,
@@ -81,6 +84,7 @@ def observed(
     profile: str | os.PathLike[str] | Mapping[str, Any] | Profile | None = None,
     plausible: Declared = None,
     features: Sequence[str] | None = None,
+    exclude: Iterable[str] = (),
     output: str | None = None,
     tolerance: float = 0.0,
     limits: Limits | None = None,
@@ -101,6 +105,7 @@ def observed(
             profile=profile,
             plausible=plausible,
             features=features,
+            exclude=exclude,
             output=output,
             tolerance=tolerance,
             limits=limits,

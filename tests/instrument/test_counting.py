@@ -2,16 +2,17 @@
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
+from zlib import crc32
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, generate_latest
 
-from instrument.reading import Shown
+from instrument.reading import Shown, shown
 from serinus_instrument import Limits, instrument
 
 EDGES = [0.0, 1.0, 2.0]
@@ -53,6 +54,11 @@ SHAPES: dict[str, Any] = {
 }
 
 
+def group(text: str) -> str:
+    """Return the group that counts a text of which nothing was declared."""
+    return f"#{crc32(text.encode()) % Limits().groups:02d}"
+
+
 class TestInputs:
     @pytest.mark.parametrize("shape", SHAPES)
     @pytest.mark.parametrize("times", [1, 20])
@@ -69,7 +75,8 @@ class TestInputs:
         shown = counted(registry, [0.1] * 3 * times, given, profile=PROFILE)
         assert shown.buckets("serinus_feature", feature="age") == [0, times, 0, times]
         assert shown("serinus_feature_sum", feature="age") == 3.5 * times
-        assert shown.all("serinus_feature_category_total", "category") == {"de": times, "fr": times, "it": times}
+        assert shown.all("serinus_feature_category_total", "category") == {
+            "de": times, "fr": times, "__other__": times}  # fmt: skip
         assert shown.all("serinus_feature_missing_total", "feature") == {"age": times}
         assert shown("serinus_predictions_total") == 3 * times
 
@@ -100,7 +107,7 @@ class TestInputs:
         rows = [[None, None], [1.0, "x"], [2.0, "y"]]
         shown = counted(registry, [0.1] * 3, rows, rows)
         assert shown.all("serinus_feature_count", "feature") == {"f0": 4}
-        assert shown.all("serinus_feature_category_total", "category") == {"x": 2, "y": 2}
+        assert shown.all("serinus_feature_category_total", "category") == {group("x"): 2, group("y"): 2}
         assert shown.all("serinus_feature_missing_total", "feature") == {"f0": 2, "f1": 2}
 
     @pytest.mark.parametrize("many", [False, True])
@@ -150,15 +157,15 @@ class TestInputs:
         for name in ("a", "b", "d"):
             whole = [row[names.index(name)] for row in rows]
             there = sum(1 for value in whole if value not in (None, "n/a") and not math.isnan(float(value)))
-            for shown in (first, second):
-                assert shown("serinus_feature_count", feature=name) == there
-                assert shown("serinus_feature_missing_total", feature=name) == len(rows) - there
+            for seen in (first, second):
+                assert seen("serinus_feature_count", feature=name) == there
+                assert seen("serinus_feature_missing_total", feature=name) == len(rows) - there
             assert first.buckets("serinus_feature", feature=name) == second.buckets("serinus_feature", feature=name)
-            sums = [shown("serinus_feature_sum", feature=name) for shown in (first, second)]
+            sums = [seen("serinus_feature_sum", feature=name) for seen in (first, second)]
             assert sums[0] == pytest.approx(sums[1])
-        for category in ("de", "fr"):
+        for category, value in (("de", "de"), ("__other__", "fr")):
             told = [s("serinus_feature_category_total", feature="c", category=category) or 0 for s in (first, second)]
-            assert told == [sum(1 for row in rows if row[2] == category)] * 2
+            assert told == [sum(1 for row in rows if row[2] == value)] * 2
 
     def test_an_edge_belongs_to_the_bucket_below_it(self, registry):
         shown = counted(registry, [0.1] * 20, [[2.0, "de"]] * 20, profile=PROFILE)
@@ -190,27 +197,46 @@ class TestOutputs:
 
     @pytest.mark.parametrize("answer", [["cat", "dog"], np.array(["cat", "dog"]), [{"label": "cat"}, {"label": "dog"}]])
     def test_classes(self, registry, answer):
-        shown = counted(registry, answer, [[1.0]] * 2)
+        shown = counted(registry, answer, [[1.0]] * 2, plausible=["cat", "dog", "cow"])
         assert shown.all("serinus_predicted_class_total", "output", "class") == {
             "prediction/cat": 1,
             "prediction/dog": 1,
         }
 
-    def test_whole_numbers_are_classes_unless_declared_a_number(self, registry):
-        assert counted(registry, [1, 0, 1], [[1.0]] * 3).all("serinus_predicted_class_total", "class") == {
-            "0": 1,
-            "1": 2,
-        }
-        other = CollectorRegistry()
-        assert counted(other, [1, 0, 1], [[1.0]] * 3, plausible=(0, 9)).all("serinus_prediction_count", "output") == {
-            "prediction": 3
-        }
+    @pytest.mark.parametrize("answers", [(0, 0.3), (0.3, 0), (np.int64(0), 0.3)])
+    def test_whole_numbers_are_numbers_whatever_came_first(self, registry, answers):
+        model = instrument(lambda rows: rows[0], registry=registry)
+        for answer in answers:
+            model([answer])
+        shown = Shown(registry)
+        assert shown.all("serinus_prediction_count", "output") == {"prediction": 2}
+        assert shown.all("serinus_predicted_class_total", "class") == {}
+
+    def test_classes_that_the_model_knows_are_classes(self, registry):
+        class Fitted:
+            classes_ = np.array([0, 1, 2])
+
+            def predict(self, rows):
+                return np.array([0, 2, 2])
+
+        instrument(Fitted(), registry=registry).predict([[1.0]] * 3)
+        assert Shown(registry).all("serinus_predicted_class_total", "class") == {"0": 1, "2": 2}
+
+    def test_scores_of_a_model_with_two_classes_are_numbers(self, registry):
+        class Fitted:
+            classes_ = np.array([0, 1])
+
+            def predict_proba(self, rows):
+                return np.array([[0.0, 1.0], [0.3, 0.7]])
+
+        instrument(Fitted(), registry=registry).predict_proba([[1.0]] * 2)
+        assert Shown(registry).all("serinus_prediction_count", "output") == {"prediction": 2}
 
     def test_several_outputs(self, registry):
         answer = {"amount": [1.5, 2.5], "currency": ["EUR", "USD"], "explanation": np.ones((2, 7))}
         shown = counted(registry, answer, [[1.0]] * 2, output="currency")
         assert shown.all("serinus_predicted_class_total", "output", "class") == {
-            "prediction/EUR": 1, "prediction/USD": 1}  # fmt: skip
+            f"prediction/{group('EUR')}": 1, f"prediction/{group('USD')}": 1}  # fmt: skip
         assert shown.all("serinus_prediction_count", "output") == {"amount": 2}
 
     def test_probabilities_are_the_score_of_two_classes_or_the_likeliest_of_many(self, registry):
@@ -309,17 +335,23 @@ class TestBounds:
             model(make(i))
         return Shown(registry)
 
-    def test_categories(self, registry):
-        shown = self.bounded(registry, lambda i: [[f"c{i}"]], [0.5], categories=5)
-        found = shown.all("serinus_feature_category_total", "category")
-        assert found == {**{f"c{i}": 1 for i in range(5)}, "__other__": 35}
-
-    def test_classes(self, registry):
-        model = instrument(lambda rows: rows[0], registry=registry, limits=Limits(classes=3))
+    def test_declared_categories_have_names_and_all_others_one_together(self, registry):
+        model = instrument(lambda rows: rows[0], registry=registry, plausible=["k0", "k1"])
         for i in range(10):
             model([f"k{i}"])
+        assert Shown(registry).all("serinus_predicted_class_total", "class") == {"k0": 1, "k1": 1, "__other__": 8}
+
+    def test_too_many_declared_classes_count_in_groups(self, registry):
+        model = instrument(lambda rows: rows[0], registry=registry, plausible=[f"k{i}" for i in range(1000)])
+        for i in range(1000):
+            model([f"k{i}"])
         found = Shown(registry).all("serinus_predicted_class_total", "class")
-        assert found == {"k0": 1, "k1": 1, "k2": 1, "__other__": 7}
+        assert (len(found), sum(found.values())) == (Limits().groups, 1000)
+
+    @pytest.mark.parametrize("groups", [0, 101])
+    def test_bounds_that_make_no_sense_are_refused(self, groups):
+        with pytest.raises(ValueError, match="groups"):
+            Limits(groups=groups)
 
     def test_features_by_name(self, registry, caplog):
         shown = self.bounded(registry, lambda i: {f"n{i}": 1.0}, [0.5], features=10)
@@ -336,6 +368,78 @@ class TestBounds:
         assert len(shown.all("serinus_prediction_count", "output")) == 4
 
     def test_names_that_no_exposition_could_hold(self, registry):
-        shown = self.bounded(registry, lambda i: {"a\ud800": f"x\udfff{'y' * 1000}"}, [0.5])
-        (name,) = shown.all("serinus_feature_category_total", "category")
-        assert name == "x?" + "y" * 126
+        shown = self.bounded(registry, lambda i: {f"a\ud800{'b' * 1000}": f"x\udfff{'y' * 1000}"}, [0.5])
+        assert shown.all("serinus_feature_category_total", "feature", "category") == {
+            f"a?{'b' * 251}/{group('x?' + 'y' * 126)}": 40
+        }
+
+
+class TestAlike:
+    """Two pods that saw the same values show the same, in whatever order they came."""
+
+    CITIES = tuple(f"city{i}" for i in range(300))
+    DECLARED: ClassVar[tuple[dict[str, Any], ...]] = (
+        {},
+        {"profile": {"schema": 1, "prediction": {"categories": {"city1": 1}},
+                     "features": {"city": {"categories": {"city7": 2, "city8": 3}}}}},
+        {"plausible": ["city5", "city6"]},
+    )  # fmt: skip
+
+    @given(st.lists(st.sampled_from(CITIES), min_size=2, max_size=150), st.randoms(), st.sampled_from(DECLARED))
+    @settings(max_examples=30, deadline=None)
+    def test_the_order_of_values_is_no_matter(self, cities, random, declared):
+        other = list(cities)
+        random.shuffle(other)
+        found = []
+        for each in (cities, other):
+            registry = CollectorRegistry()
+            model = instrument(lambda rows: rows["city"], registry=registry, **declared)
+            for city in each:
+                model({"city": city})
+            found.append(shown(registry))
+        assert found[0] == found[1]
+
+
+class TestWhatLeavesTheServer:
+    SECRET = tuple(f"user{i}@bank.example" for i in range(100))
+
+    @pytest.mark.parametrize(
+        "declared",
+        [
+            {},
+            {"profile": PROFILE},
+            {"profile": {"schema": 1, "features": {"email": {"categories": {"x": 1}}}}},
+            {"exclude": ["email"]},
+        ],
+        ids=range(4),
+    )
+    def test_no_value_of_a_request_or_an_answer_becomes_a_label(self, registry, declared):
+        model = instrument(lambda rows: rows["email"], registry=registry, **declared)
+        for each in self.SECRET:
+            model({"age": 1.0, "email": each})
+        text = generate_latest(registry).decode()
+        assert "bank.example" not in text
+        assert "serinus_feature_bucket" in text or declared.get("profile")
+
+    def test_what_is_not_in_the_profile_is_not_counted(self, registry):
+        shown = counted(
+            registry, [0.5], {"age": 1.0, "country": "de", "email": "a@b.example", "night": True}, profile=PROFILE
+        )
+        assert shown.all("serinus_feature_count", "feature") == {"age": 1}
+        assert shown.all("serinus_feature_category_total", "feature") == {"country": 1}
+
+    @pytest.mark.parametrize("profile", [None, PROFILE])
+    def test_what_is_left_out_is_not_counted(self, registry, profile):
+        shown = counted(registry, [0.5], {"age": 1.0, "country": "de"}, profile=profile, exclude=["country"])
+        assert "country" not in set(shown.all("serinus_feature_category_total", "feature"))
+        assert shown("serinus_feature_missing_total", feature="country") is None
+        assert shown("serinus_feature_count", feature="age") == 1
+
+    def test_a_profile_of_other_features_is_told(self, registry, caplog):
+        shown = counted(registry, [0.5], {"height": 1.0}, profile=PROFILE)
+        assert shown("serinus_instrument_errors_total", reason="input") == 1
+        assert "none of the features height is in the training profile" in caplog.text
+
+    def test_a_single_name_is_no_list(self, registry):
+        with pytest.raises(ValueError, match="give a list"):
+            counted(registry, [0.5], exclude="email")

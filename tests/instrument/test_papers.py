@@ -11,10 +11,11 @@ import yaml
 
 from serinus.signals.presets import preset
 from serinus_instrument import Limits, names
-from serinus_instrument.command import main
+from serinus_instrument.cells import MOST_CATEGORIES
+from serinus_instrument.command import CATEGORIES, main
 from serinus_instrument.outcomes import MOST_OUTCOMES
 from serinus_instrument.revisions import MOST_REVISIONS
-from serinus_instrument.values import LONGEST_NAME
+from serinus_instrument.values import LONGEST_NAME, LONGEST_VALUE
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "instrument.md").read_text()
@@ -29,7 +30,11 @@ def test_the_table_of_names_is_the_code():
 
 
 def test_the_numbers_on_the_page_are_those_of_the_code():
-    numbers = {Limits().features, Limits().categories, Limits().classes, Limits().outputs, LONGEST_NAME, MOST_REVISIONS}
+    limits = Limits()
+    numbers = {
+        limits.features, limits.outputs, limits.groups, LONGEST_NAME, LONGEST_VALUE, MOST_CATEGORIES - 1,
+        CATEGORIES, MOST_REVISIONS,
+    }  # fmt: skip
     for each in numbers:
         assert re.search(rf"\b{each}\b", PAGE)
     assert f"{MOST_OUTCOMES:,}" in PAGE

@@ -1,6 +1,7 @@
 """The preset of serinus-instrument counts what the real package exports."""
 
 import math
+from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
@@ -9,6 +10,7 @@ from serinus.signals.presets import preset
 from serinus_instrument import instrument, recorder_behind
 from support.expositions import counted, read_text
 
+RECORDED = Path(__file__).parents[1] / "data" / "expositions" / "instrument" / "0.1.0.txt"
 STABLE, CANARY = "zzxxwwvvtt", "bcdfghjklm"
 PROFILE = {
     "schema": 1,
@@ -46,11 +48,18 @@ CASES = {
         {
             "implausible": [3, 1],
             "accuracy": [3, 1],
-            "predictions": [[], {"cat": 2, "cow": 1, "dog": 0}],
+            "predictions": [[], {"cat": 2, "dog": 0, "__other__": 1}],
             "features": [[1, 1, 1], {}],
         },
     ),
 }
+
+
+def test_the_recorded_exposition_is_what_the_package_exports() -> None:
+    answers, profile, plausible, _ = CASES["numbers"]
+    held = RECORDED.read_text()
+    shown = exported(answers, profile, plausible)
+    assert held == "".join(line for line in shown.splitlines(True) if not line.startswith("#"))
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -63,4 +72,4 @@ def test_the_preset_counts_what_was_predicted(case: str) -> None:
     shown = read_text("instrument", case, exported(answers, profile, plausible), about)
     found = counted(shown.bind(preset("instrument")), shown)
     assert found["accuracy"] == [4, 3]
-    assert found["features"] == [[], {"de": 2, "fr": 1}]
+    assert found["features"] == [[], {"de": 2, "fr": 1, "__other__": 0}]

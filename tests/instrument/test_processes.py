@@ -19,7 +19,7 @@ from prometheus_client import REGISTRY, generate_latest
 from serinus_instrument import instrument
 
 profile = {"schema": 1, "features": {"x": {"edges": [-1.0, 1.0], "counts": [1, 1, 1]}}}
-model = instrument(lambda rows: ["cat"] * len(rows), profile=profile)
+model = instrument(lambda rows: ["cat"] * len(rows), profile=profile, plausible=["cat"])
 model([[0.5]])
 if sys.argv[1] == "fork":
     child = os.fork()
