@@ -72,6 +72,14 @@ def test_counters_of_two_metrics_with_the_same_labels_are_added() -> None:
     assert one(scraped, ERRORS, canary="triton", stable="triton") == rates((100, 30), (210, 10))
 
 
+def test_a_pod_that_lacks_one_of_the_metrics_that_are_added_has_counted_none_there() -> None:
+    scraped = Scraped()
+    for pod, success in ((C1, 7), (S1, 20)):
+        scraped.counter(pod, "nv_inference_request_success", success, model="fraud")
+    scraped.counter(S1, "nv_inference_request_failure", 1, model="fraud", reason="OTHER")
+    assert one(scraped, ERRORS, canary="triton", stable="triton") == rates((70, 0), (210, 10))
+
+
 def kserve(pod: str, before: float, after: float | None) -> Scraped:
     scraped = Scraped().counter(pod, "request_predict_seconds_count", before, model_name="fraud")
     return (
@@ -291,6 +299,14 @@ def test_late_labels_count_for_the_revision_that_predicted_whoever_reports_them(
     assert found == RateMeasurement(canary={C1: (10, 0), S1: (50, 20)}, stable={C1: (10, 0), S1: (90, 10)})
 
 
+def test_the_past_of_labels_is_learnt_whoever_reports_them() -> None:
+    scraped = instrumented(Scraped())
+    for result, n in (("right", 3), ("wrong", 1)):
+        scraped.counter(C1, "serinus_outcomes_total", n, model="fraud", revision=STABLE, result=result)
+    past = tick(scraped, data(SignalKind.ACCURACY), canary="kserve", stable="kserve", begins=True).past
+    assert {tuple(each.measurements["it"].stable.items()) for each in past} == {((C1, (40, 10)),)}
+
+
 def test_a_side_without_labels_yet_has_none_and_is_not_missing() -> None:
     scraped = instrumented(Scraped())
     scraped.counter(S1, "serinus_outcomes_total", 4, model="fraud", revision=STABLE, result="right")
@@ -379,6 +395,11 @@ AGES = {
         replace(P_VALUE, query="min(drift_p_value{$selector}) or max(gone{$selector})"),
         gauge(0.01, until=40),
         "its newest sample is older",
+    ),
+    "the oldest of its metrics counts": (
+        replace(P_VALUE, query="min(drift_p_value{$selector}) or max(drift_computed{$selector})"),
+        gauge(0.01, until=14, canary=20),
+        "was computed 11 s ago",
     ),
     "any age": (replace(P_VALUE, max_age_seconds=None), gauge(0.01, until=0), None),
     "computed lately": (UPDATED, gauge(0.01, until=40, canary=15), None),

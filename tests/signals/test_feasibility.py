@@ -95,6 +95,12 @@ def test_what_can_never_be_measured_is_said(given: Signal, known, evidence: Evid
         assert re.search(why, sentence), sentence
 
 
+def test_stables_buckets_say_nothing_of_a_canary_of_another_server() -> None:
+    other = BySide(canary=View(server=preset("knative-1.21")), stable=KSERVE.stable)
+    (why,) = obstacles((slow(15),), other, "fraud", Evidence(edges={"it": (1.0, 20.0)}))
+    assert "kn_serving_invocation_duration_seconds_bucket, 10 s" in why
+
+
 @pytest.mark.parametrize(("given", "evidence"), [(slow(15), None), (DRIFT, BUSY), (AGE, Evidence(busy=True))])
 def test_what_only_a_new_image_can_bring_may_be_brought_by_a_rollout(given: Signal, evidence: Evidence | None) -> None:
     (why,) = obstacles((given,), KSERVE, "fraud", evidence)
