@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from api.specs import MINIMAL, body, minimal, rollout, steps
+from api.specs import MINIMAL, asked, body, minimal, rollout, steps
 from apiserver.conftest import START_TIMEOUT_SECONDS, Answer, ApiServer, install
 from serinus import contract
 from serinus.api.crd import make_model_deployment_crd
@@ -86,6 +86,13 @@ def test_nothing_is_written_into_rollout_analysis_and_lists(server: ApiServer, n
     made = create(server, namespace, spec)
     assert made["spec"]["rollout"] == spec["rollout"]
     assert made["spec"]["analysis"] == spec["analysis"]
+
+
+def test_null_is_kept_as_a_value_to_compare_with(server: ApiServer, namespace: str) -> None:
+    checks = [{"path": "$.error", "equals": None}, {"path": "$.model"}]
+    expect = {"jsonPath": checks, "jsonSchema": {"properties": {"error": {"const": None}}}}
+    made = create(server, namespace, asked(expect=expect))
+    assert made["spec"]["rollout"]["steps"][0]["smoke"]["requests"][0]["expect"] == expect
 
 
 def test_a_revision_does_not_depend_on_written_defaults(server: ApiServer, namespace: str) -> None:

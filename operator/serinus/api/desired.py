@@ -7,7 +7,7 @@ from itertools import accumulate, dropwhile, islice
 from serinus import contract
 from serinus.api.analysis import Analysis, Metrics, SignalSpec
 from serinus.api.config_map import ConfigMapKey
-from serinus.api.desired_smoke import check_size, make_smoke, wanted_texts
+from serinus.api.desired_smoke import check_schemas, check_size, make_smoke, wanted_texts
 from serinus.api.profile import read_reference
 from serinus.api.rollout import Rollout, StepSpec
 from serinus.api.serving import Service
@@ -69,11 +69,13 @@ def make_steps(specs: tuple[StepSpec, ...] | None, texts: References | None = No
             weight=weight,
             at_least=spec.at_least or timedelta(0),
             name=spec.name or "",
-            smoke=_smoke_of(spec, f"spec.rollout.steps[{index}].smoke", texts or {}),
+            smoke=_smoke_of(spec, _smoke_path(index), texts or {}),
         )
         for index, (spec, weight) in enumerate(zip(specs, islice(weights, 1, None), strict=True))
     ]
-    check_size(step.smoke for step in steps if step.smoke is not None)
+    smokes = {_smoke_path(index): step.smoke for index, step in enumerate(steps) if step.smoke is not None}
+    check_size(smokes.values())
+    check_schemas(smokes.items())
     kept = list(dropwhile(lambda step: step.kind is StepKind.WEIGHT and step.weight == 100, reversed(steps)))
     return tuple(reversed(kept))
 
@@ -82,6 +84,10 @@ def _kind_of(spec: StepSpec) -> StepKind:
     if spec.weight is not None:
         return StepKind.WEIGHT
     return StepKind.SMOKE if spec.smoke is not None else StepKind.APPROVAL
+
+
+def _smoke_path(index: int) -> str:
+    return f"spec.rollout.steps[{index}].smoke"
 
 
 def _smoke_of(spec: StepSpec, path: str, texts: References) -> Smoke | None:

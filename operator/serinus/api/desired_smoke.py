@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import timedelta
 from functools import lru_cache
+from itertools import chain, starmap
+from typing import Any
 
 import jsonpath
 from jsonschema.exceptions import SchemaError
@@ -24,6 +26,9 @@ DEFAULT_TIMEOUT = timedelta(seconds=10)
 DEFAULT_ATTEMPTS = 3
 MOST_BYTES = 48 * 1024
 """Of all gates of an object as JSON, because each attempt keeps them in its report."""
+MOST_NODES = 1000
+"""Of all schemas of an object. To check one costs time with each value in it, and everybody's reconciles wait."""
+_SHOWN = 300
 Texts = Mapping[tuple[str, str], str | None]
 """Texts by name of ConfigMap and key; None: the ConfigMap exists, the key does not."""
 
@@ -43,8 +48,10 @@ def wanted_texts(steps: Iterable[StepSpec]) -> tuple[ConfigMapKey, ...]:
 def make_smoke(spec: SmokeSpec, path: str, texts: Texts) -> Smoke:
     """Make what a smoke step asks; ``path`` names the step's field in messages.
 
+    Its schemas are texts that nobody looked into yet: see ``check_schemas``.
+
     Raises:
-        InvalidSpec: a JSONPath or a schema cannot be understood.
+        InvalidSpec: a JSONPath cannot be understood, or a text is too long.
         Stall: a ConfigMap, or a key of it, does not exist.
     """
     requests = _make_requests(spec.requests, f"{path}.requests", texts)
@@ -75,6 +82,54 @@ def check_size(smokes: Iterable[Smoke]) -> None:
             f"spec.rollout.steps: smoke steps and what ConfigMaps hold for them have {size:,} bytes together, and "
             f"{MOST_BYTES:,} can be kept: use smaller inputs, or fewer requests"
         )
+
+
+def check_schemas(smokes: Iterable[tuple[str, Smoke]]) -> None:
+    """Check that all schemas can be understood; costs up to about 0.2 s, once for a text.
+
+    Args:
+        smokes: path of each step's field for messages, and what it asks. Their sizes are checked.
+
+    Raises:
+        InvalidSpec: one of them is no JSON Schema, or they are too complex together.
+    """
+    nodes = 0
+    for path, text in chain.from_iterable(starmap(_schemas, smokes)):
+        try:
+            nodes += _count_nodes(json.loads(text))
+        except (ValueError, RecursionError) as error:
+            raise InvalidSpec(f"{path} is no JSON Schema: {_first_line(error)}") from error
+        if nodes > MOST_NODES:
+            raise InvalidSpec(
+                f"{path}: the schemas of all smoke steps have more than {MOST_NODES} values (objects, lists, texts, "
+                "numbers) together: let them say less, or use jsonPath"
+            )
+        if wrong := _wrong_schema(text):
+            raise InvalidSpec(f"{path} is no JSON Schema: {wrong}")
+
+
+def _schemas(path: str, smoke: Smoke) -> Iterator[tuple[str, str]]:
+    asked = {
+        "requests": smoke.requests,
+        "golden.requests": smoke.golden.requests if smoke.golden is not None else (),
+        "warmUp.requests": smoke.warm_up.requests if smoke.warm_up is not None else (),
+    }
+    # Warm-up calls without requests of their own are those of the step.
+    if asked["warmUp.requests"] == smoke.requests:
+        del asked["warmUp.requests"]
+    for name, requests in asked.items():
+        for index, request in enumerate(requests):
+            if request.expect.json_schema is not None:
+                yield f"{path}.{name}[{index}].expect.jsonSchema", request.expect.json_schema
+
+
+def _count_nodes(value: Any) -> int:
+    count, rest = 0, [value]
+    while rest:
+        each = rest.pop()
+        count += 1
+        rest.extend(each.values() if isinstance(each, dict) else each if isinstance(each, list) else ())
+    return count
 
 
 def _requests(spec: SmokeSpec) -> Iterator[SmokeRequest]:
@@ -115,8 +170,6 @@ def _make_expect(spec: Expectation, path: str, texts: Texts) -> Expect:
     schema = None if spec.json_schema is None else json.dumps(spec.json_schema)
     if spec.json_schema_from is not None:
         schema = _text(spec.json_schema_from, f"{path}.jsonSchemaFrom", texts)
-    if schema is not None and (wrong := _wrong_schema(schema)):
-        raise InvalidSpec(f"{path}.jsonSchema is no JSON Schema: {wrong}")
     return Expect(
         status=spec.status,
         body=spec.body,
@@ -131,7 +184,7 @@ def _make_check(spec: JsonPathCheck, path: str) -> JsonCheck:
     _check_json_path(spec.path, path)
     return JsonCheck(
         path=spec.path,
-        equals=None if spec.equals is None else json.dumps(spec.equals, sort_keys=True),
+        equals=json.dumps(spec.equals, sort_keys=True) if spec.has_equals else None,
         tolerance=spec.tolerance or 0.0,
         minimum=spec.min,
         maximum=spec.max,
@@ -145,6 +198,11 @@ def _text(source: FromConfigMap, path: str, texts: Texts) -> str:
         what = f"ConfigMap {wanted.name} does not exist: create it"
     elif (text := texts[where]) is None:
         what = f"ConfigMap {wanted.name} has no key {wanted.key}: add it"
+    elif len(text.encode()) > MOST_BYTES:
+        raise InvalidSpec(
+            f"{path}: key {wanted.key} of ConfigMap {wanted.name} has {len(text.encode()):,} bytes, and "
+            f"{MOST_BYTES:,} can be kept for all smoke steps: use a smaller text"
+        )
     else:
         return text
     raise Stall(contract.REASON_CONFIG_MAP_MISSING, f"{path}: {what}, or write the text into the step")
@@ -165,7 +223,7 @@ def _wrong_json_path(text: str) -> str:
     return ""
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def _wrong_schema(text: str) -> str:
     """Return what is wrong with the text of a JSON Schema; empty if nothing is."""
     try:
@@ -174,11 +232,11 @@ def _wrong_schema(text: str) -> str:
             return "it has to be an object"
         validator_for(schema).check_schema(schema)
     except SchemaError as error:
-        return f"{error.json_path}: {_first_line(error)}"
+        return f"{error.json_path[:_SHOWN]}: {_first_line(error)}"
     except (ValueError, RecursionError) as error:
         return _first_line(error)
     return ""
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:300]
+    return (str(error).splitlines() or [type(error).__name__])[0][:_SHOWN]

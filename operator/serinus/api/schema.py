@@ -15,6 +15,7 @@ _KEPT = (
     "type",
     "format",
     "enum",
+    "nullable",
     "minimum",
     "maximum",
     "exclusiveMinimum",

@@ -22,7 +22,8 @@ HEADER_ADVICE = (
 )
 PATH_ADVICE = "a path begins with '/' and has only printable ASCII characters and no blank: write others as %20"
 
-_anything = Ruled(extra={"x-kubernetes-preserve-unknown-fields": True})
+# Without `nullable` the API server drops a null, and the check would hold for any value.
+_anything = Ruled(extra={"x-kubernetes-preserve-unknown-fields": True, "nullable": True})
 _HEADER_NAME = re.compile(r"[A-Za-z0-9-]{1,64}")
 _HEADER_VALUE = re.compile(r"[\x20-\x7e]{0,4096}")
 
@@ -63,20 +64,25 @@ class JsonPathCheck(Wire):
             # `equals` may be anything, so it has no type, and CEL cannot see it.
             cel=None,
             message="tolerance belongs to equals: add equals, or use min and max",
-            holds=lambda check: check.tolerance is None or check.equals is not None,
+            holds=lambda check: check.tolerance is None or check.has_equals,
         ),
     )
 
     path: JsonPathText
     """JSONPath (RFC 9535), such as $.outputs[0].data[0]."""
     equals: Annotated[Any, _anything] = None
-    """The only value allowed: a number, a text, true or false, a list or an object."""
+    """The only value allowed: a number, a text, true or false, null, a list or an object."""
     tolerance: Annotated[float, Field(ge=0)] | None = None
     """Largest absolute distance of a number from its place in equals; 0 if absent."""
     min: float | None = None
     """Smallest number allowed."""
     max: float | None = None
     """Largest number allowed."""
+
+    @property
+    def has_equals(self) -> bool:
+        """Tell whether one value alone is allowed; null is one, too."""
+        return "equals" in self.model_fields_set
 
 
 class Expectation(Wire):
