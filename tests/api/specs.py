@@ -182,6 +182,29 @@ BAD = {
     ),
     "password in a uri": _bad(model(uri="https://bob:secret@h/x"), "spec.model.uri", "put HTTPS_USERNAME and"),
     "unknown scheme": _bad(model(uri="ftp://x/y"), "spec.model.uri", "write where the model is, beginning with one of"),
+    **{
+        f"no place at {uri}": _bad(model(uri=uri), "spec.model.uri", says)
+        for uri, says in (
+            ("s3:///", "write s3://bucket/path"),
+            ("gs://a b/c", "write s3://bucket/path"),
+            ("az://@account/c", "write az://container/path"),
+            ("https://host", "name a file"),
+            ("https://host/?sig=x", "name a file"),
+            ("hf://owner", "write hf://owner/name"),
+            ("oci://registry/Upper", "write oci://registry/repository:tag"),
+            ("oci://registry/r@sha256:abc", "write oci://registry/repository:tag"),
+            ("models:/m/latest", "with a number"),
+            ("models:/m", "with a number"),
+            ("models:/m/Production", "with a number"),
+            ("pvc:///path", "write pvc://claim"),
+            ("s3://b/k?X-Amz-Signature=x", "belong into secretRef"),
+        )
+    },
+    "digest of a claim": _bad(model(uri="pvc://a/b", digest="sha256:" + "a" * 64), "spec.model", "mounted as it is"),
+    "tracked claim": _bad(model(uri="pvc://a/b", track=True), "spec.model", "mounted as it is"),
+    "credentials of a claim": _bad(
+        model(uri="pvc://a/b", secretRef={"name": "store"}), "spec.model", "mounted as it is"
+    ),
     "digest of no shape": _bad(
         model(uri="s3://a/b", digest="sha256:ABC"), "spec.model.digest", "write sha256: and 64 hexadecimal digits"
     ),
@@ -475,6 +498,7 @@ GOOD = {
                 {"path": "$.a", "equals": [1, 2.5], "tolerance": 0.1},
                 {"path": "$.b", "equals": {"c": "d"}},
                 {"path": "$.e", "equals": False},
+                {"path": "$.error", "equals": None},
                 {"path": "$..f", "min": 0, "max": 0},
             ],
             "jsonSchema": {"type": "object", "properties": {"a": {"items": {"minimum": 0}}}},
@@ -514,14 +538,28 @@ GOOD = {
         {"name": "odd", "kind": "Implausible"},
         {"name": "right", "kind": "Accuracy"},
     ),
+    **{
+        f"a model at {uri}": model(uri=uri)
+        for uri in (
+            "s3://models",
+            "s3://models/fraud 7/a,b",
+            "gs://models.example/x/",
+            "az://c@account.blob.core.windows.net/x",
+            "https://h:8443/a/b.bin?versionId=7",
+            "hf://owner/name@refs%2Fpr%2F1/sub/path",
+            "oci://h:5000/a/b-c/d:v1.0",
+            "oci://h/a@sha256:" + "a" * 64,
+            "models:/fraud model/7",
+            "models:/fraud@champion",
+            "pvc://weights.of.all",
+            "pvc://weights/fraud/7/",
+        )
+    },
     "strict": analysis(strict=True),
     "unknown fields of a pod": containers(CONTAINER | {"resources": {"limits": {"cpu": 1}}, "future": [1]}),
 }
 
 RESERVED = {
-    "digest of a claim": (model(uri="pvc://a/b", digest="sha256:" + "a" * 64), "spec.model.digest"),
-    "tracked claim": (model(uri="pvc://a/b", track=True), "spec.model.track"),
-    "credentials of a claim": (model(uri="pvc://a/b", secretRef={"name": "store"}), "spec.model.secretRef"),
     "split Gateway": (gateway(parentRefs=[{"name": "g", "sectionName": "web"}]), "spec.traffic.split"),
     "routeRef": (gateway(routeRef={"kind": "HTTPRoute", "name": "r", "rule": "predict"}), "spec.traffic.split"),
     "sessionAffinity": (minimal(traffic={"sessionAffinity": {"cookie": "x"}}), "spec.traffic.sessionAffinity"),

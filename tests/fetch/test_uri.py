@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from serinus.api.model_uri import URI_RULES
 from serinus.fetch.failures import FetchFailed, Reason
 from serinus.fetch.uri import HubUri, MlflowUri, ObjectUri, RegistryUri, WebUri, parse_uri
 
@@ -44,6 +45,8 @@ def test_what_a_uri_means(text, meant):
             parse_uri(text)
     else:
         assert parse_uri(text) == meant
+        # The API may refuse nothing that can be fetched; plain HTTP is for stores of one's own, by hand.
+        assert text.startswith("http://") or all(rule.holds(text) for rule in URI_RULES)
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from serinus import contract
+from serinus.api.model_uri import URI_RULES
 from serinus.api.reserved import SessionAffinity
 from serinus.api.schema import written
 from serinus.api.wire import Loose, Name, Rule, Ruled, Strings, Wire
 
-URI_PATTERN = r"^((s3|gs|az|https|hf|oci|pvc)://|models:/).+"
-LOGIN_IN_URI = r"^(s3|gs|https|oci)://[^/]*@"
 MOUNT_PATTERN = r"^(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+/?$"
 TAKEN_PATHS = r"^/(tmp|dev|proc|sys)(/|$)"
 DIGEST_PATTERN = "^sha256:[a-f0-9]{64}$"
@@ -127,6 +126,16 @@ class Model(Wire):
             message="digest fixes the content and track follows it: keep one of them",
             holds=lambda model: model.digest is None or not model.track,
         ),
+        Rule(
+            cel="!has(self.uri) || !self.uri.startsWith('pvc://') || "
+            "!(has(self.digest) || has(self.track) || has(self.secretRef))",
+            message="a claim is mounted as it is: remove digest, track and secretRef, and give each version of the "
+            "model a folder of its own in the volume",
+            holds=lambda model: (
+                not (model.uri or "").startswith("pvc://")
+                or (model.digest is None and model.track is None and model.secret_ref is None)
+            ),
+        ),
     )
 
     name: Annotated[str, Field(min_length=1, max_length=253)] | None = None
@@ -135,22 +144,7 @@ class Model(Wire):
         Annotated[
             str,
             Field(max_length=2048),
-            Ruled(
-                (
-                    Rule(
-                        cel=f"self.matches('{URI_PATTERN}')",
-                        message="write where the model is, beginning with one of "
-                        "s3:// gs:// az:// https:// hf:// oci:// pvc:// models:/",
-                        holds=lambda uri: re.match(URI_PATTERN, uri) is not None,
-                    ),
-                    Rule(
-                        cel=f"!self.matches('{LOGIN_IN_URI}')",
-                        message="everybody who may read this object would read the password: take it out, and put "
-                        "HTTPS_USERNAME and HTTPS_PASSWORD, or what docs/artifacts.md names, into secretRef",
-                        holds=lambda uri: re.match(LOGIN_IN_URI, uri) is None,
-                    ),
-                )
-            ),
+            Ruled(URI_RULES),
         ]
         | None
     ) = None

@@ -17,11 +17,6 @@ _SPEC = {
     "depends_on": "remove it; apply the objects in the order that you need",
     "deletion_protection": "remove it; restrict the right to delete modeldeployments with RBAC",
 }
-_CLAIM = {
-    "digest": "with a pvc:// uri remove it, and put each version of the model into a folder of its own in the volume",
-    "track": "with a pvc:// uri remove it, and change the path when the model changes",
-    "secret_ref": "with a pvc:// uri remove it: a volume needs no credentials",
-}
 _ROLLOUT = {
     "bake": "remove it; let the last weight step last longer with atLeast",
     "policy": "write rollout and analysis into this object",
@@ -109,8 +104,6 @@ def check_supported(spec: ModelDeploymentSpec, annotations: Mapping[str, str]) -
         NotSupportedYet: something is not; names each field and says what stands instead.
     """
     found = [*_set(spec, "spec", _SPEC), *_traffic(spec)]
-    if spec.model is not None and (spec.model.uri or "").startswith("pvc://"):
-        found += _set(spec.model, "spec.model", _CLAIM)
     if spec.rollout is not None:
         found += _rollout(spec.rollout)
         found += _gates(spec)
