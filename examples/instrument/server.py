@@ -36,7 +36,8 @@ class Fraud:
         return 1 / (1 + math.exp(-logit - known["country"].get(row["country"], 0.0)))
 
 
-model = instrument(Fraud(json.loads((FOLDER / "model.json").read_text())), plausible=(0, 1))  # the first line
+weights = json.loads((FOLDER / "model.json").read_text())
+model = instrument(Fraud(weights), plausible=(0, 1), threshold=0.5)  # the first line
 
 app = FastAPI()
 Instrumentator().instrument(app).expose(app)

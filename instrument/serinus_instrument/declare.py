@@ -1,5 +1,6 @@
 """Turn what a user declares about a model into settings. Reads the environment and the profile's file."""
 
+import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -33,6 +34,7 @@ def declare(
     output: str | None = None,
     classes: Sequence[Any] | None = None,
     tolerance: float = 0.0,
+    threshold: float | None = None,
     limits: Limits | None = None,
     folder: str | os.PathLike[str] | None = None,
     registry: CollectorRegistry | None = None,
@@ -49,17 +51,20 @@ def declare(
         output: name of the main output, where it answers with several by name.
         classes: names of its classes, in the order of the columns of ``predict_proba``.
         tolerance: a predicted number at most this far from the truth is right.
+        threshold: predictions are scores, and from here on they say yes; the truth is then 0 or 1.
         limits: how many series it may have.
         folder: where the model lies, if the server knows better than the environment.
         registry: where its counts are shown; the default one if absent.
 
     Raises:
         BadProfile: the given profile is none. One that is only found is told in the log and left alone.
-        ValueError: ``plausible`` or ``tolerance`` can't be understood.
+        ValueError: ``plausible``, ``tolerance`` or ``threshold`` can't be understood.
         OSError: the given profile cannot be read.
     """
     if not tolerance >= 0:
         raise ValueError(f"tolerance={tolerance!r}: give the largest distance from the truth that is still right")
+    if threshold is not None and (tolerance or not math.isfinite(threshold)):
+        raise ValueError(f"threshold={threshold!r}: give the score from which on it says yes, and no tolerance with it")
     found, fault = _profile(profile, folder)
     settings = Settings(
         profile=found,
@@ -68,6 +73,7 @@ def declare(
         output=output,
         classes=None if classes is None else tuple(classes),
         tolerance=float(tolerance),
+        threshold=None if threshold is None else float(threshold),
         limits=limits or Limits(),
         exclude=_names(exclude),
     )

@@ -7,11 +7,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from serinus_instrument.judging import Unjudged, is_right
 from serinus_instrument.recorder import Recorder
 
 MOST_OUTCOMES = 10_000
 LARGEST_BYTES = 4 * 1024 * 1024
-_SHAPE = 'send a list such as [{"revision": "…", "predicted": 0.7, "truth": 1}]'
+_SHAPE = 'send a list such as [{"revision": "…", "predicted": 1, "truth": 0}]'
 
 
 class BadOutcomes(ValueError):
@@ -33,6 +34,10 @@ def count_outcomes(recorder: Recorder, body: bytes) -> int:
         raise BadOutcomes(f"these are {len(outcomes)} outcomes; send at most {MOST_OUTCOMES} at once")
     for each in outcomes:
         _check(each)
+        try:
+            is_right(each["predicted"], each["truth"], recorder.settings)
+        except Unjudged as error:
+            raise BadOutcomes(str(error)) from error
     for each in outcomes:
         recorder.outcome(each["predicted"], each["truth"], each.get("revision"))
     return len(outcomes)

@@ -5,7 +5,6 @@ counted is counted as trouble, told once in the log, and left alone. Knows no se
 """
 
 import logging
-import math
 import os
 import threading
 import weakref
@@ -19,11 +18,12 @@ from serinus_instrument.cells import Categories, Cells, Groups, Ignored, Numbers
 from serinus_instrument.features import Features
 from serinus_instrument.gating import gated
 from serinus_instrument.inputs import read_inputs
+from serinus_instrument.judging import is_right
 from serinus_instrument.names import Metric
 from serinus_instrument.outputs import Said, read_outputs, read_probabilities
 from serinus_instrument.revisions import Revisions, own_revision
 from serinus_instrument.settings import Settings
-from serinus_instrument.values import category_of, name_of, number_of
+from serinus_instrument.values import name_of
 
 log = logging.getLogger("serinus_instrument")
 
@@ -105,11 +105,11 @@ class Recorder:
 
         Args:
             predicted: what the model said.
-            truth: what it should have said. Numbers are right within the tolerance, all else if equal.
+            truth: what it should have said.
             revision: who predicted, from the answer's header ``X-Serinus-Revision``; None: this pod's.
         """
         try:
-            result = RIGHT if self._is_right(predicted, truth) else WRONG
+            result = RIGHT if is_right(predicted, truth, self.settings) else WRONG
             with self._lock:
                 self.version += 1
                 whose = self._revisions.bounded(revision or self.revision)
@@ -117,7 +117,7 @@ class Recorder:
                     self._outcomes.setdefault((whose, each), 0)
                 self._outcomes[whose, result] += 1
         except Exception as error:
-            self.trouble("outcome", f"an outcome could not be counted: {error!r}")
+            self.trouble("outcome", f"an outcome could not be counted: {error}")
 
     def request_bytes(self, size: int) -> None:
         """Count the size of a request's body."""
@@ -162,12 +162,6 @@ class Recorder:
         if probabilities:
             return read_probabilities(answer, self.settings.classes, self._answers.numeric)
         return read_outputs(answer, self.settings.output, self.settings.limits.outputs)
-
-    def _is_right(self, predicted: Any, truth: Any) -> bool:
-        one, other = number_of(predicted), number_of(truth)
-        if one is not None and other is not None and not isinstance(predicted, str):
-            return abs(one - other) <= self.settings.tolerance or math.isclose(one, other, rel_tol=1e-12)
-        return category_of(predicted) == category_of(truth) is not None
 
     def _note(self, reason: str, message: str) -> None:
         self._trouble[reason] += 1

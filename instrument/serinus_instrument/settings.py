@@ -43,6 +43,8 @@ class Settings:
     """Names of the classes, in the order of the columns of ``predict_proba``."""
     tolerance: float = 0.0
     """A number that is at most this far from the truth is right."""
+    threshold: float | None = None
+    """A score from here on says yes; None: predictions are no scores."""
     limits: Limits = field(default_factory=Limits)
     exclude: frozenset[str] = frozenset()
     """Names of inputs that are not counted."""

@@ -30,6 +30,7 @@ def instrument(
     exclude: Iterable[str] = (),
     output: str | None = None,
     tolerance: float = 0.0,
+    threshold: float | None = None,
     methods: Sequence[str] = METHODS,
     limits: Limits | None = None,
     registry: CollectorRegistry | None = None,
@@ -50,6 +51,7 @@ def instrument(
         exclude: names of inputs that are not counted.
         output: name of the main output, where it answers with several by name.
         tolerance: a predicted number at most this far from the truth is right.
+        threshold: predictions are scores, and from here on they say yes; the truth is then 0 or 1.
         methods: those that are counted; name one if a request calls several.
         limits: how many series it may have.
         registry: where its counts are shown; the default one if absent.
@@ -67,6 +69,7 @@ def instrument(
         output=output,
         classes=_told(model, "classes_"),
         tolerance=tolerance,
+        threshold=threshold,
         limits=limits,
         registry=registry,
     )
@@ -87,6 +90,7 @@ def observed(
     exclude: Iterable[str] = (),
     output: str | None = None,
     tolerance: float = 0.0,
+    threshold: float | None = None,
     limits: Limits | None = None,
     registry: CollectorRegistry | None = None,
 ) -> Any:
@@ -108,6 +112,7 @@ def observed(
             exclude=exclude,
             output=output,
             tolerance=tolerance,
+            threshold=threshold,
             limits=limits,
             registry=registry,
         )

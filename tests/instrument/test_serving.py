@@ -166,7 +166,7 @@ class TestOutcomes:
         [
             (1, 1, True), (1, 1.0, True), (0.7, 0.71, True), (0.7, 0.8, False), ("cat", "cat", True),
             ("cat", "dog", False), (True, True, True), (True, 1, True), (True, "true", True), ("1", 1, True),
-            (np.str_("cat"), "cat", True), (float("nan"), 1, False), (None, None, False), (3, "3", True),
+            (np.str_("cat"), "cat", True), (float("nan"), 1, False), (None, 1, False), (3, "3", True),
             (np.float32(0.7), 0.7, True),
         ],
     )  # fmt: skip
@@ -176,6 +176,42 @@ class TestOutcomes:
         assert Shown(registry, "fraud").all("serinus_outcomes_total", "revision", "result") == {
             f"{OURS}/{'right' if right else 'wrong'}": 1
         }
+
+    @pytest.mark.parametrize(
+        ("predicted", "truth", "right"),
+        [
+            (0.9, 1, True), (0.9, 0, False), (0.2, 0, True), (0.2, True, False), (0.7, 1, True), (0.699, 1, False),
+            (1.0, 1, True), (float("nan"), 0, False), (None, 0, False), (np.float32(0.9), 1.0, True),
+        ],
+    )  # fmt: skip
+    def test_scores_are_right_on_the_side_of_the_truth(self, registry, predicted, truth, right):
+        declare(threshold=0.7, registry=registry).outcome(predicted, truth)
+        assert Shown(registry, "fraud").all("serinus_outcomes_total", "result") == {"right" if right else "wrong": 1}
+
+    @pytest.mark.parametrize(
+        ("declared", "predicted", "truth", "told"),
+        [
+            ({}, 0.9, 1, "threshold=0.5"),
+            ({}, 0.9, 0.9, "threshold=0.5"),
+            ({}, np.float32(0.9), 0, "tolerance="),
+            ({}, 1, None, "no truth"),
+            ({}, None, None, "no truth"),
+            ({"threshold": 0.5}, 0.9, "fraud", "0 or 1"),
+        ],
+    )
+    def test_nobody_guesses_what_is_right(self, registry, caplog, declared, predicted, truth, told):
+        declare(registry=registry, **declared).outcome(predicted, truth)
+        shown = Shown(registry, "fraud")
+        assert shown.all("serinus_outcomes_total", "result") == {}
+        assert shown("serinus_instrument_errors_total", reason="outcome") == 1
+        assert told in caplog.text
+
+    @pytest.mark.parametrize(
+        "declared", [{"threshold": 0.5, "tolerance": 0.1}, {"threshold": float("nan")}, {"tolerance": -1.0}]
+    )
+    def test_what_makes_no_sense_is_refused_at_once(self, registry, declared):
+        with pytest.raises(ValueError, match=r"threshold=|tolerance="):
+            declare(registry=registry, **declared)
 
     def test_they_belong_to_the_revision_that_predicted(self, registry):
         recorder = declare(registry=registry)
@@ -260,7 +296,7 @@ class TestMiddleware:
         late = [
             {"revision": OTHERS, "predicted": 1, "truth": 0},
             {"revision": OTHERS, "predicted": "cat", "truth": "cat"},
-            {"predicted": 0.5, "truth": 0.5},
+            {"predicted": 5, "truth": 5},
         ]
         assert self.ask(app, json.dumps(late).encode(), "/serinus/outcomes")[::2] == (200, {"counted": 3})
         shown = Shown(registry, "fraud")
@@ -272,17 +308,17 @@ class TestMiddleware:
         "body",
         [
             b"", b"no", b"[1]", b'[{"predicted": 1}]', b'{"truth": 1}', b'{"predicted": 1, "truth": [1]}',
-            b'{"predicted": 1, "truth": 1, "revision": 7}',
+            b'{"predicted": 1, "truth": 1, "revision": 7}', b'{"predicted": 0.9, "truth": 1}',
             b"[" + b",".join([b'{"predicted":1,"truth":1}'] * 10_001) + b"]",
         ],
-        ids=range(8),
+        ids=range(9),
     )  # fmt: skip
     def test_what_is_no_outcome_is_refused_as_a_whole(self, app, registry, body):
         good_and_bad = b'[{"predicted": 1, "truth": 1}, {}]'
         for each in (body, good_and_bad):
             status, _, told = self.ask(app, each, "/serinus/outcomes")
             assert status == 400
-            assert '"predicted": 0.7' in told["error"] or "at most" in told["error"]
+            assert any(each in told["error"] for each in ('"predicted": 1', "at most", "threshold="))
         assert Shown(registry, "fraud").all("serinus_outcomes_total", "result") == {}
 
     def test_a_body_without_end_is_refused(self, app):

@@ -35,7 +35,7 @@ def test_it_serves_and_counts(tmp_path: Path) -> None:
         answer = requests.post(f"{url}/predict", json={"rows": [GOOD, GOOD, NIGHT]}, timeout=10)
         requests.post(f"{url}/predict", json={"rows": [GOOD]}, headers={"X-Serinus-Gate": "x/1"}, timeout=10)
         by = answer.headers["X-Serinus-Revision"]
-        outcome = {"revision": by, "predicted": answer.json()["predictions"][0] > 0.5, "truth": False}
+        outcome = {"revision": by, "predicted": answer.json()["predictions"][0], "truth": 0}
         told = requests.post(f"{url}/serinus/outcomes", json=[outcome], timeout=10)
         text = requests.get(f"{url}/metrics", timeout=10).text
     assert (by, told.json()) == (REVISION, {"counted": 1})
