@@ -494,3 +494,25 @@ def test_a_persons_own_counters_that_do_not_belong_together_count_nothing() -> N
     for pod in (C1, S1):
         scraped.counter(pod, "mine_total", 10).counter(pod, "mine_failed_total", 11)
     assert isinstance(one(scraped, replace(ERRORS, total="mine_total", bad="mine_failed_total")), Missing)
+
+
+def scraped_twice(start: float) -> Scraped:
+    """Both pods' metrics are merged with those of a mesh, at a port of its own, and scraped at their own port, too."""
+    scraped = Scraped()
+    for pod in (C1, S1):
+        scraped.counter(pod, "http_requests_total", 9, code="200").counter(pod, "http_requests_total", 1, code="500")
+        target = Scraped.target(pod) | {"instance": f"{pod}:15020"}
+        for at in range(-20, 40):
+            scraped.tsdb.add(moment(at), "up", 1, **target)
+            scraped.tsdb.add(moment(at), "process_start_time_seconds", moment(start).timestamp(), **target)
+            for code, n in (("200", 9), ("500", 1)):
+                scraped.tsdb.add(moment(at), "http_requests_total", (at + 20) * n, code=code, **target)
+    return scraped
+
+
+def test_one_process_that_is_scraped_at_two_ports_is_counted_once() -> None:
+    found = tick(scraped_twice(-9999), ERRORS)
+    assert found.tick.measurements["it"] == rates((100, 10), (100, 10))
+    assert [each for each in found.notes if f"{C1} is scraped at {C1}:8080, too, and is counted once" in each]
+    two = one(scraped_twice(-9998), ERRORS)
+    assert two == rates((200, 20), (200, 20)), "two processes serve requests of their own"

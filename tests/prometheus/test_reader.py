@@ -298,8 +298,10 @@ def test_two_jobs_that_scrape_one_port_count_once() -> None:
 def test_two_ports_of_a_pod_count_both() -> None:
     life = Process(start=-50, end=999, requests=requests(-40, 60, 1000))
     one = Pod(name=NAMES[0], processes=[life], scrapes=regular(-50, 60))
-    other = replace(one, labels={"instance": "sidecar:9090"})
+    other = replace(one, processes=[replace(life, start=-49)], labels={"instance": "sidecar:9090"})
     assert read(store(one, other), 0, 10).by_pod == {one.name: (200, 0)}
+    same = replace(one, labels={"instance": "mesh:15020"}, scrapes=regular(-50.5, 60))
+    assert read(store(one, same), 0, 10).by_pod == {one.name: (100, 0)}, "one process at two ports"
 
 
 def test_strangers_in_the_namespace_are_not_counted() -> None:

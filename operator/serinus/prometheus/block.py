@@ -23,7 +23,7 @@ from serinus.signals.counts import (
     pods_to_walk,
     read_targets,
 )
-from serinus.signals.samples import Sample, Track, series_key, target_of
+from serinus.signals.samples import Sample, Target, Track, series_key, target_of
 from serinus.signals.scope import Scope
 from serinus.signals.selectors import Selector
 
@@ -76,7 +76,7 @@ class BlockReader:
         readings = [[self._readings(part) for part in group] for group in groups]
         every = [each for group in readings for each in group]
         pods = frozenset(pod for each in every for pod in pods_to_walk(self.block, each))
-        counted, block = counted_targets(*every), self._block_knowing(*every)
+        counted, block = self._counted(*every), self._block_knowing(*every)
         return tuple(
             added(
                 [
@@ -98,7 +98,7 @@ class BlockReader:
         """
         parts = tuple(parts)
         readings = [self._readings(part) for part in parts]
-        counted, block = counted_targets(*readings), self._block_knowing(*readings)
+        counted, block = self._counted(*readings), self._block_knowing(*readings)
         sums: list[list[Counted]] = [[] for _ in groups]
         for part, whole in zip(parts, readings, strict=True):
             walks = self._walks(part, pods_to_walk(self.block, whole))
@@ -123,6 +123,12 @@ class BlockReader:
             restarted=frozenset(target_of(each.labels) for each in replaced),
             created=self._scope.created,
         )
+
+    def _counted(self, *readings: Readings) -> frozenset[Target]:
+        counted = counted_targets(*readings, started=self.targets.started)
+        for other in sorted(counted_targets(*readings) - counted):
+            self.remarks.add(f"{other.pod} is scraped at {other.instance}, too, and is counted once")
+        return counted
 
     def _block_knowing(self, *readings: Readings) -> Block:
         """Return the block with the knowledge that a target of which a counter was seen had been scraped."""

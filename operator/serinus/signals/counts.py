@@ -156,9 +156,21 @@ def pods_to_walk(block: Block, readings: Readings) -> frozenset[str]:
     ) | frozenset(target_of(each.labels).pod for each in readings.resets)
 
 
-def counted_targets(*readings: Readings) -> frozenset[Target]:
-    """Return the targets to count: one job, the first by name, for each port of a pod that several jobs scrape."""
-    return first_jobs(target_of(each.labels) for one in readings for each in chain(one.before, one.after))
+def counted_targets(*readings: Readings, started: Mapping[Target, float] | None = None) -> frozenset[Target]:
+    """Return the targets to count: one job, the first by name, for each port of a pod that several jobs scrape.
+
+    One process of a pod that is scraped at two ports, such as through a mesh that merges its metrics with its own, is
+    counted at one of them: it tells the same start time at both.
+
+    Args:
+        readings: of the counters that are compared.
+        started: start of the process behind a target, seconds since the epoch, where it is known.
+    """
+    found = first_jobs(target_of(each.labels) for one in readings for each in chain(one.before, one.after))
+    processes: dict[tuple[str, object], Target] = {}
+    for target in sorted(found):
+        processes.setdefault((target.pod, (started or {}).get(target, target)), target)
+    return frozenset(processes.values())
 
 
 def first_jobs(targets: Iterable[Target]) -> frozenset[Target]:
