@@ -3,8 +3,10 @@
 Works around any ASGI application (FastAPI, Starlette, BentoML, KServe) and imports none of them.
 """
 
+import hmac
 import json
-from collections.abc import Awaitable, Callable, MutableMapping
+import os
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -22,6 +24,8 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 OUTCOMES_PATH = "/serinus/outcomes"
+TOKEN_VARIABLE = "SERINUS_OUTCOMES_TOKEN"  # noqa: S105  a name, no token
+"""Environment variable with the word that whoever tells outcomes has to know."""
 _GATE = GATE_HEADER.lower().encode()
 
 
@@ -34,6 +38,7 @@ class InstrumentMiddleware:
         *,
         model: str | None = None,
         outcomes_path: str | None = OUTCOMES_PATH,
+        open_to_all: bool = False,
         registry: CollectorRegistry | None = None,
     ) -> None:
         """Wrap an application.
@@ -41,12 +46,17 @@ class InstrumentMiddleware:
         Args:
             app: the application.
             model: whose requests these are; ``$SERINUS_MODEL`` if absent.
-            outcomes_path: where outcomes are taken by POST; None: nowhere. Whoever reaches the server reaches it.
+            outcomes_path: where outcomes are taken by POST; None: nowhere. They are taken from whoever sends
+                ``Authorization: Bearer`` with the token of ``$SERINUS_OUTCOMES_TOKEN``, without it from nobody.
+            open_to_all: take outcomes from whoever reaches the server, where there is no token. Outcomes decide
+                rollouts, so something else has to keep strangers away.
             registry: where the counts are shown; the default one if absent.
         """
         self.app = app
         self._recorder: Recorder = recorder_of(model_name(model), registry=registry)
         self._outcomes_path = outcomes_path
+        self._open_to_all = open_to_all
+        self._token = os.environ.get(TOKEN_VARIABLE, "").strip()
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -54,7 +64,11 @@ class InstrumentMiddleware:
             await self.app(scope, receive, send)
             return
         if scope["path"] == self._outcomes_path and scope["method"] == "POST":
-            await self._take_outcomes(receive, send)
+            refused = self._why_refused(scope["headers"])
+            if refused is None:
+                await self._take_outcomes(receive, send)
+            else:
+                await _answer(send, refused[0], {"error": refused[1]})
             return
         size = 0
 
@@ -76,6 +90,19 @@ class InstrumentMiddleware:
             finally:
                 if size:
                     self._recorder.request_bytes(size)
+
+    def _why_refused(self, headers: Iterable[tuple[bytes, bytes]]) -> tuple[int, str] | None:
+        """Return the status and the reason for which outcomes are not taken, None if they are."""
+        if not self._token:
+            told = f"set {TOKEN_VARIABLE} in the server's environment, or give the middleware open_to_all=True"
+            return None if self._open_to_all else (403, f"outcomes are taken from nobody: {told}")
+        given = next((value for name, value in headers if name.lower() == b"authorization"), b"")
+        scheme, _, word = given.partition(b" ")
+        # In constant time, else the token could be guessed letter by letter.
+        known = hmac.compare_digest(word.strip(), self._token.encode())
+        if known and scheme.lower() == b"bearer":
+            return None
+        return 401, f"send the header Authorization: Bearer, with the token of {TOKEN_VARIABLE}"
 
     async def _take_outcomes(self, receive: Receive, send: Send) -> None:
         body = b""

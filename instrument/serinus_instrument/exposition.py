@@ -72,12 +72,12 @@ class Files:
     """The files through which prometheus-client merges the processes of one server.
 
     They are written once a second and at the end of the process, not at each prediction: a file's place per bucket
-    would cost more than all the counting.
+    would cost more than all the counting. What stands in them stays until all processes have ended.
     """
 
     def __init__(self, book: Book) -> None:
         self._book = book
-        self._written: dict[tuple[str, tuple[str, ...]], tuple[Any, float]] = {}
+        self._written: dict[tuple[str, tuple[str, ...]], tuple[Any, float, float]] = {}
         self._versions: dict[str, int] = {}
         self._lock = threading.Lock()
         self._pid = 0
@@ -108,12 +108,16 @@ class Files:
         self, metric: Metric, name: str, labels: tuple[str, ...], label_values: tuple[str, ...], value: float
     ) -> None:
         key = (name, label_values)
-        cell, before = self._written.get(key, (None, None))
+        cell, before, earlier = self._written.get(key, (None, 0.0, 0.0))
         if cell is None:
             cell = values.ValueClass(metric.kind.value, metric.name, name, labels, label_values, metric.means)
-        if value != before:
             cell.set(value)
-        self._written[key] = (cell, value)
+        # The sum over all processes must not fall because one of them began again: all of it would look new.
+        if value < before and not name.endswith("_sum"):
+            earlier += before
+        if value != before:
+            cell.set(earlier + value)
+        self._written[key] = (cell, value, earlier)
 
     def _keep_writing(self) -> None:
         waiting = threading.Event()

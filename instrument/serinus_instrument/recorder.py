@@ -112,9 +112,10 @@ class Recorder:
             result = RIGHT if is_right(predicted, truth, self.settings) else WRONG
             with self._lock:
                 self.version += 1
-                whose = self._revisions.bounded(revision or self.revision)
+                whose, forgotten = self._revisions.bounded(revision or self.revision)
                 for each in (RIGHT, WRONG):
                     self._outcomes.setdefault((whose, each), 0)
+                    self._outcomes.pop((forgotten or "", each), None)
                 self._outcomes[whose, result] += 1
         except Exception as error:
             self.trouble("outcome", f"an outcome could not be counted: {error}")

@@ -19,16 +19,29 @@ def own_revision() -> str:
 
 
 class Revisions:
-    """The revisions that outcomes were counted for: the first 20 well-formed ones."""
+    """The revisions that outcomes are counted for: this pod's, and those that were named last.
+
+    A pod of a stable revision may live through many canaries, so it is the one not named for longest that goes.
+    """
 
     def __init__(self, own: str) -> None:
-        self._known = {own}
+        self._own = own
+        self._others: dict[str, None] = {}
 
-    def bounded(self, revision: str) -> str:
-        """Return the label's value for a revision: itself, or ``__other__`` if it is malformed or one too many."""
-        if revision in self._known:
-            return revision
-        if len(self._known) >= MOST_REVISIONS or not _REVISION.fullmatch(revision):
-            return OTHER
-        self._known.add(revision)
-        return revision
+    def bounded(self, revision: str) -> tuple[str, str | None]:
+        """Return the label's value for a revision, and the one that is forgotten for it.
+
+        The value is the revision itself, ``__other__`` if it is malformed. Nothing is forgotten below 20.
+        """
+        if revision == self._own:
+            return revision, None
+        if not _REVISION.fullmatch(revision):
+            return OTHER, None
+        known = revision in self._others
+        self._others.pop(revision, None)
+        self._others[revision] = None
+        if known or len(self._others) < MOST_REVISIONS:
+            return revision, None
+        forgotten = next(iter(self._others))
+        del self._others[forgotten]
+        return revision, forgotten

@@ -16,11 +16,16 @@ SOURCE = Path(__file__).parents[2] / "instrument"
 PROGRAM = """
 import os, sys
 from prometheus_client import REGISTRY, generate_latest
-from serinus_instrument import instrument
+from serinus_instrument import flush, instrument
 
 profile = {"schema": 1, "features": {"x": {"edges": [-1.0, 1.0], "counts": [1, 1, 1]}}}
 model = instrument(lambda rows: ["cat"] * len(rows), profile=profile, plausible=["cat"])
 model([[0.5]])
+if sys.argv[1] == "again":
+    for classes in (["cat"], ["cat", "dog"]):  # the second declares it anew, so that it begins again
+        model = instrument(lambda rows: ["cat"] * len(rows), profile=profile, plausible=classes)
+        model([[0.5]])
+        flush()
 if sys.argv[1] == "fork":
     child = os.fork()
     for _ in range(3 if child == 0 else 1):
@@ -59,6 +64,15 @@ def test_processes_are_added(tmp_path):
     assert shown("serinus_feature_sum", feature="x") == 1.0
     assert shown.all("serinus_predicted_class_total", "class") == {"cat": 2}
     assert shown("serinus_implausible_predictions_total", reason="out_of_range") == 0
+
+
+def test_what_begins_again_goes_on_in_the_files(tmp_path):
+    begun = process(tmp_path, "again")
+    _, told = begun.communicate(timeout=60)
+    assert begun.returncode == 0, told
+    shown = collected(tmp_path)
+    assert shown("serinus_predictions_total") == 2 + 1
+    assert shown.buckets("serinus_feature", feature="x") == [0, 3, 0]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")

@@ -23,6 +23,7 @@ from serinus_instrument import (
     uncounted,
 )
 from serinus_instrument.recorder import Recorder
+from serinus_instrument.revisions import MOST_REVISIONS
 
 OURS, OTHERS = "bcdfghjklm", "npqrstvwxz"
 
@@ -221,15 +222,25 @@ class TestOutcomes:
         assert shown.all("serinus_outcomes_total", "revision", "result") == {f"{OTHERS}/wrong": 1, f"{OURS}/right": 1}
         assert shown("serinus_outcomes_total", revision=OTHERS, result="right") == 0
 
-    def test_revisions_are_bounded(self, registry):
+    def test_malformed_revisions_count_together(self, registry):
         recorder = declare(registry=registry)
-        for text in ["", "short", "has-hyphens-x", "AEIOUAEIOU", "b" * 19, "x\n" * 6]:
-            recorder.outcome(1, 1, text or "?")
-        for i in range(40):
-            recorder.outcome(1, 1, f"bcdfghjk{'bcdfghjklm'[i // 10]}{'bcdfghjklm'[i % 10]}")
-        found = Shown(registry, "fraud").all("serinus_outcomes_total", "revision")
-        assert len(found) == 20
-        assert found["__other__"] == 6 + 40 - 19
+        for text in ["short", "has-hyphens-x", "AEIOUAEIOU", "b" * 19, "x\n" * 6, "?"]:
+            recorder.outcome(1, 1, text)
+        assert Shown(registry, "fraud").all("serinus_outcomes_total", "revision") == {"__other__": 6}
+
+    def test_the_revision_not_named_for_longest_is_forgotten(self, registry):
+        recorder = declare(registry=registry)
+        recorder.outcome(1, 1)
+        made_up = [f"bcdfghjk{'bcdfghjklm'[i // 10]}{'bcdfghjklm'[i % 10]}" for i in range(40)]
+        for each in made_up:
+            recorder.outcome(1, 1, each)
+            recorder.outcome(1, 0, OTHERS)  # the canary's labels go on coming
+        found = Shown(registry, "fraud").all("serinus_outcomes_total", "revision", "result")
+        assert len(found) == MOST_REVISIONS
+        assert found[f"{OTHERS}/wrong"] == 40
+        assert found[f"{OURS}/right"] == 1
+        assert {f"{each}/right" for each in made_up[-18:]} <= found.keys()
+        assert Shown(registry, "fraud")("serinus_outcomes_total", revision=made_up[0], result="wrong") is None
 
     def test_without_the_operator_the_revision_is_unknown(self, monkeypatch):
         monkeypatch.setenv("SERINUS_REVISION", "anything")
@@ -247,8 +258,12 @@ async def _echo(scope: Any, receive: Any, send: Any) -> None:
 class TestMiddleware:
     @pytest.fixture
     def app(self, registry: CollectorRegistry) -> InstrumentMiddleware:
+        return self.around(registry, open_to_all=True)
+
+    @staticmethod
+    def around(registry: CollectorRegistry, **options: Any) -> InstrumentMiddleware:
         _echo.model = instrument(lambda rows: [0.5] * len(rows), registry=registry)  # type: ignore[attr-defined]
-        return InstrumentMiddleware(_echo, registry=registry)
+        return InstrumentMiddleware(_echo, registry=registry, **options)
 
     @staticmethod
     def ask(app: Any, body: bytes, path: str = "/predict", **headers: str) -> tuple[int, dict[str, str], Any]:
@@ -319,6 +334,40 @@ class TestMiddleware:
             status, _, told = self.ask(app, each, "/serinus/outcomes")
             assert status == 400
             assert any(each in told["error"] for each in ('"predicted": 1', "at most", "threshold="))
+        assert Shown(registry, "fraud").all("serinus_outcomes_total", "result") == {}
+
+    @pytest.mark.parametrize("open_to_all", [False, True])
+    @pytest.mark.parametrize(
+        ("headers", "status"),
+        [
+            ({"authorization": "Bearer s3cret"}, 200),
+            ({"Authorization": "bearer  s3cret "}, 200),
+            ({}, 401),
+            ({"authorization": "s3cret"}, 401),
+            ({"authorization": "Basic s3cret"}, 401),
+            ({"authorization": "Bearer s3cre"}, 401),
+            ({"authorization": "Bearer "}, 401),
+            ({"authorization": "Bearer s3cr\u00e9t"}, 401),
+        ],
+    )
+    def test_a_token_guards_outcomes(self, registry, monkeypatch, headers, status, open_to_all):
+        monkeypatch.setenv("SERINUS_OUTCOMES_TOKEN", "s3cret\n")
+        app = self.around(registry, open_to_all=open_to_all)
+        outcome = json.dumps({"predicted": 1, "truth": 1}).encode()
+        assert self.ask(app, outcome, "/serinus/outcomes", **headers)[0] == status
+        counted = Shown(registry, "fraud").all("serinus_outcomes_total", "result")
+        assert counted == ({"right": 1} if status == 200 else {})
+        assert self.ask(app, b"[[1.0]]")[0] == 200, "predictions need no token"
+
+    @pytest.mark.parametrize("token", [None, "", " "])
+    def test_without_a_token_outcomes_are_closed(self, registry, monkeypatch, token):
+        monkeypatch.delenv("SERINUS_OUTCOMES_TOKEN", raising=False)
+        if token is not None:
+            monkeypatch.setenv("SERINUS_OUTCOMES_TOKEN", token)
+        outcome = json.dumps({"predicted": 1, "truth": 1}).encode()
+        status, _, told = self.ask(self.around(registry), outcome, "/serinus/outcomes", authorization="Bearer ")
+        assert status == 403
+        assert "set SERINUS_OUTCOMES_TOKEN" in told["error"]
         assert Shown(registry, "fraud").all("serinus_outcomes_total", "result") == {}
 
     def test_a_body_without_end_is_refused(self, app):

@@ -30,6 +30,7 @@ IMPLAUSIBLE = 3.0
 EDGES = (1.0, 3.0, 5.0)
 PROFILE = {"schema": 1, "prediction": {"edges": EDGES, "counts": [9, 9, 9, 9]}, "features": {}}
 GATE = "X-Serinus-Gate"
+KNOWN = {"Authorization": "Bearer s3cret"}
 SENT = ((GOOD, 3, True), (GOOD, 5, False), (IMPLAUSIBLE, 2, False), (IMPLAUSIBLE, 1, True), (FAILING, 1, False))
 """Value, how often, and whether a gate sends it."""
 PREDICTIONS = (0, 5, 0, 2)
@@ -54,6 +55,7 @@ def instrumented(name: str, command: Command, *, path: str = "", outcomes: bool 
         "SERINUS_REVISION": REVISION,
         "SERINUS_MODEL": SCOPE.model,
         "SERINUS_PROFILE": "$HOME/profile.json",
+        "SERINUS_OUTCOMES_TOKEN": "s3cret",
     }
     changed = replace(server, command=command, variables=variables, path=path or server.path)
     return pytest.param((changed, outcomes), id=name)
@@ -92,7 +94,7 @@ def seen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         start = scrapes.scrape_after(scrapes.begun)
         revisions = drive(server, running.url)
         if takes_outcomes:
-            answer = requests.post(f"{running.url}/serinus/outcomes", json=OUTCOMES, timeout=30)
+            answer = requests.post(f"{running.url}/serinus/outcomes", json=OUTCOMES, headers=KNOWN, timeout=30)
             assert answer.status_code == 200, answer.text
         end = when_counted(scrapes, start, takes_outcomes)
         yield Seen(

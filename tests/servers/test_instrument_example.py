@@ -30,13 +30,16 @@ def test_it_serves_and_counts(tmp_path: Path) -> None:
         "PYTHONPYCACHEPREFIX": str(home / "pycache"),
         "SERINUS_REVISION": REVISION,
         "SERINUS_MODEL": "fraud-instrumented",
+        "SERINUS_OUTCOMES_TOKEN": "s3cret",
     }
     with running(argv, tmp_path, variables, f"{url}/healthz"):
         answer = requests.post(f"{url}/predict", json={"rows": [GOOD, GOOD, NIGHT]}, timeout=10)
         requests.post(f"{url}/predict", json={"rows": [GOOD]}, headers={"X-Serinus-Gate": "x/1"}, timeout=10)
         by = answer.headers["X-Serinus-Revision"]
         outcome = {"revision": by, "predicted": answer.json()["predictions"][0], "truth": 0}
-        told = requests.post(f"{url}/serinus/outcomes", json=[outcome], timeout=10)
+        assert requests.post(f"{url}/serinus/outcomes", json=[outcome], timeout=10).status_code == 401
+        known = {"Authorization": "Bearer s3cret"}
+        told = requests.post(f"{url}/serinus/outcomes", json=[outcome], headers=known, timeout=10)
         text = requests.get(f"{url}/metrics", timeout=10).text
     assert (by, told.json()) == (REVISION, {"counted": 1})
     about = {"model": "fraud-instrumented", "other": {"$revision": REVISION, "$feature": "amount"}}

@@ -13,7 +13,7 @@
             return self.model.predict(rows)
 
 Counts stand beside BentoML's own metrics, of all its workers together. Gate requests are not counted, answers name the
-revision, outcomes are taken at ``/serinus/outcomes``.
+revision, outcomes are taken at ``/serinus/outcomes`` from whoever knows ``$SERINUS_OUTCOMES_TOKEN``.
 """
 
 from typing import Any, TypeVar

