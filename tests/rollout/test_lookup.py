@@ -9,6 +9,7 @@ import pytest
 from serinus.rollout.artifact import MOST_PIN_BYTES, Artifact, Resolved
 from serinus.rollout.fetching import CONTAINER, FetchImage
 from serinus.rollout.lookup import (
+    LONGEST,
     Gone,
     Looking,
     Unresolved,
@@ -119,6 +120,33 @@ def test_why_a_lookup_fails_and_when_it_is_tried_again(
     assert "lookup-1" not in found.message
     after = None if found.retry_at is None else (found.retry_at - NOW).total_seconds()
     assert after == after_seconds
+
+
+STOPPED = "The fetch was stopped; a restarted container goes on from here."
+
+
+@pytest.mark.parametrize("type_", ["FailureTarget", "Failed"])
+@pytest.mark.parametrize("pods", [[], [ended(1, STOPPED)], [make_pod(running={})]])
+def test_what_must_be_read_whole_is_told_how_to_be_pinned_and_not_read_again_at_once(
+    type_: str, pods: list[dict[str, Any]]
+) -> None:
+    condition = {
+        "type": type_,
+        "status": "True",
+        "reason": "DeadlineExceeded",
+        "lastTransitionTime": "2026-11-22T12:04:50Z",
+    }
+    found = read_lookup({**make_job(), "status": {"conditions": [condition]}}, pods, NOW + LONGEST)
+    assert isinstance(found, Unresolved)
+    assert "longer than 5 min" in found.message
+    assert "write spec.model.digest" in found.message
+    assert found.retry_at == NOW - timedelta(seconds=10) + 2 * LONGEST
+
+
+def test_an_answer_at_the_last_moment_is_one() -> None:
+    condition = {"type": "FailureTarget", "status": "True", "reason": "DeadlineExceeded"}
+    found = read_lookup({**make_job(), "status": {"conditions": [condition]}}, [ended(0, answer())], NOW)
+    assert isinstance(found, Resolved)
 
 
 @pytest.mark.parametrize(("tries", "code", "seconds"), [(1, 1, 10), (2, 1, 20), (4, 1, 80), (9, 1, 120), (3, 2, 120)])

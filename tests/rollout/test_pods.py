@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from serinus import contract
-from serinus.rollout.pods import UNSCHEDULABLE_GRACE, parse_pod
+from serinus.rollout.pods import SECRET_GRACE, UNSCHEDULABLE_GRACE, parse_pod
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
@@ -187,7 +187,14 @@ def test_why_a_models_files_are_not_there_yet(pod: dict[str, Any], cause: str) -
 
 def test_a_missing_secret_of_the_fetch_is_a_fact_and_that_of_a_server_waits_for_the_deadline() -> None:
     waiting = {"waiting": {"reason": "CreateContainerConfigError", "message": 'secret "store" not found'}}
-    seen = parse_pod(make_pod(initContainerStatuses=[{**FETCH, "restartCount": 0, "state": waiting}]), NOW)
+    pod = make_pod(initContainerStatuses=[{**FETCH, "restartCount": 0, "state": waiting}])
+    # Something else may bring it moments later.
+    born = NOW - timedelta(minutes=1)
+    early = parse_pod(pod, born + SECRET_GRACE - timedelta(seconds=1))
+    assert early is not None
+    assert early.fact is None
+    assert "CredentialsMissing" in early.waits
+    seen = parse_pod(pod, born + SECRET_GRACE)
     assert seen is not None
     assert seen.fact is not None
     assert "CredentialsMissing" in seen.fact.message

@@ -32,6 +32,11 @@ _SHARED = ("serviceAccountName", "imagePullSecrets", "tolerations", "dnsPolicy",
 # A proxy beside the lookup would run on when it has ended, and the Job with it.
 _NO_SIDECARS = {"sidecar.istio.io/inject": "false", "linkerd.io/inject": "disabled"}
 _MOST_MESSAGE = 1000
+_TOOK_TOO_LONG = (
+    f"the lookup of the model took longer than {LONGEST // timedelta(minutes=1)} min: either its store hangs, or it"
+    " says nothing that changes with the content (no ETag, no digest), so that all of it was read: write"
+    " spec.model.digest, or let the store give ETags"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,11 +132,15 @@ def read_lookup(job: Mapping[str, Any], pods: Iterable[Mapping[str, Any]], now: 
     """
     started = parse_time(job["metadata"]["creationTimestamp"])
     newest = max(pods, key=lambda each: str(each["metadata"]["creationTimestamp"]), default=None)
+    ended = _ended(newest) if newest is not None else None
+    # What a container says that its Job's deadline stopped is that it was stopped.
+    if _ran_out(job) and (ended is None or ended.get("exitCode") != 0):
+        return Unresolved(message=_TOOK_TOO_LONG, retry_at=started + 2 * LONGEST)
     if newest is not None:
-        ended = _ended(newest)
         if ended is not None:
             return _read_end(job, ended, now)
-        seen = parse_pod(newest, now)
+        # A lookup that misses its Secret rejects nothing and heals by itself: a person need not wait to be told.
+        seen = parse_pod(newest, now, secret_grace=timedelta(0))
         if seen is not None and seen.fact is not None:
             # Its name would be another one for each try, and so would the sentence.
             why = seen.fact.message.replace(f" in pod {seen.name}", "").replace(f" pod {seen.name}", " its pod")
@@ -190,6 +199,12 @@ def _delay(job: Mapping[str, Any], *, helps: bool) -> timedelta:
     """Return how long to wait before the next lookup: twice as long each time."""
     doubled: timedelta = _FIRST_DELAY[helps] * 2 ** min(tries_of(job) - 1, 10)
     return min(doubled, LONGEST_DELAY)
+
+
+def _ran_out(job: Mapping[str, Any]) -> bool:
+    # The first of them comes at once, the second when the pods are gone.
+    found = (_condition(job, type_) for type_ in ("FailureTarget", "Failed"))
+    return any(each.get("reason") == "DeadlineExceeded" for each in found)
 
 
 def _ended(pod: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -12,6 +12,9 @@ from serinus.rollout.types import Fact, PodSeen
 UNSCHEDULABLE_GRACE = timedelta(seconds=15)
 """A pod is unschedulable for a moment whenever another one is still leaving its place."""
 
+SECRET_GRACE = timedelta(seconds=30)
+"""A Secret may come moments after the pod that needs it, when something else brings it."""
+
 FETCH_TRIES = 3
 """A store that does not answer is asked so often by one pod before that counts as a failure of the revision."""
 
@@ -20,21 +23,32 @@ _PULL_FAILURES = frozenset({"ImagePullBackOff", "InvalidImageName", "ErrImageNev
 _MESSAGE_LENGTH = 600
 
 
-def parse_pod(pod: Mapping[str, Any], now: datetime) -> PodSeen | None:
-    """Return what a pod tells, None if it is on its way out or has ended."""
+def parse_pod(pod: Mapping[str, Any], now: datetime, *, secret_grace: timedelta = SECRET_GRACE) -> PodSeen | None:
+    """Return what a pod tells, None if it is on its way out or has ended.
+
+    Args:
+        pod: the object.
+        now: the time, aware.
+        secret_grace: how old the pod is at least before it counts that the Secret of its fetch is missing.
+    """
     metadata, status = pod["metadata"], pod.get("status") or {}
     if metadata.get("deletionTimestamp") or status.get("phase") == "Succeeded":
         return None
     containers = list(_container_statuses(status))
     changed = _condition(status, "Ready").get("lastTransitionTime")
+    started = parse_time(metadata["creationTimestamp"])
+    # A pod that was evicted or lost its node failed by no fault of its own; another one takes its place.
+    blameless = status.get("phase") == "Failed" and bool(status.get("reason"))
+    passing = [each for each in containers if blameless or (_lacks_secret(each) and now - started < secret_grace)]
+    counting = [each for each in containers if each not in passing or each.get("name") != FETCH_CONTAINER]
     return PodSeen(
         name=metadata["name"],
         revision=(metadata.get("labels") or {}).get(contract.LABEL_REVISION, ""),
         ready=_condition(status, "Ready").get("status") == "True",
-        started=parse_time(metadata["creationTimestamp"]),
+        started=started,
         changed=parse_time(changed) if changed else None,
         restarts=sum(int(each.get("restartCount") or 0) for each in containers),
-        fact=_fact(metadata["name"], status, containers, now),
+        fact=_fact(metadata["name"], status, counting, now),
         waits=_waits(metadata["name"], containers),
     )
 
@@ -46,11 +60,7 @@ def parse_time(text: str) -> datetime:
 
 def _fact(pod: str, status: Mapping[str, Any], containers: list[Mapping[str, Any]], now: datetime) -> Fact | None:
     """Return the first thing that is wrong, None if nothing is."""
-    # A pod that was evicted or lost its node failed by no fault of its own; another one takes its place.
-    blameless = status.get("phase") == "Failed" and bool(status.get("reason"))
     for container in containers:
-        if blameless and container.get("name") == FETCH_CONTAINER:
-            continue
         if fact := _container_fact(pod, container):
             return fact
     scheduled = _condition(status, "PodScheduled")
@@ -77,7 +87,7 @@ def _container_fact(pod: str, container: Mapping[str, Any]) -> Fact | None:
         )
     ended = state.get("terminated") or (container.get("lastState") or {}).get("terminated") or {}
     if name == FETCH_CONTAINER:
-        return _fetch_fact(pod, container, waiting, ended)
+        return _fetch_fact(pod, container, ended)
     if ended.get("reason") == "OOMKilled":
         return Fact(
             reason=contract.REASON_OOM_KILLED,
@@ -93,18 +103,12 @@ def _container_fact(pod: str, container: Mapping[str, Any]) -> Fact | None:
     return None
 
 
-def _fetch_fact(
-    pod: str, container: Mapping[str, Any], waiting: Mapping[str, Any], ended: Mapping[str, Any]
-) -> Fact | None:
+def _fetch_fact(pod: str, container: Mapping[str, Any], ended: Mapping[str, Any]) -> Fact | None:
     """Return why a model's files do not come, None while they may still."""
-    if waiting.get("reason") == "CreateContainerConfigError":
-        why = f"CredentialsMissing: {_shorten(waiting.get('message') or 'no reason given')}; create it, or mend"
-        return Fact(
-            reason=contract.REASON_MODEL_FETCH_FAILED,
-            message=f"the model cannot be fetched in pod {pod}: {why} model.secretRef",
-        )
-    if not (message := _why_not_fetched(pod, ended)):
+    if not (message := _why_not_fetched(pod, container, ended)):
         return None
+    if _lacks_secret(container):
+        return Fact(reason=contract.REASON_MODEL_FETCH_FAILED, message=message)
     restarts = int(container.get("restartCount") or 0)
     tries = restarts if "running" in (container.get("state") or {}) else restarts + 1
     if ended.get("exitCode") != NEEDS_A_PERSON and tries < FETCH_TRIES:
@@ -119,7 +123,7 @@ def _waits(pod: str, containers: list[Mapping[str, Any]]) -> str:
             continue
         state = container.get("state") or {}
         ended = state.get("terminated") or (container.get("lastState") or {}).get("terminated") or {}
-        if message := _why_not_fetched(pod, ended):
+        if message := _why_not_fetched(pod, container, ended):
             return message
         if "running" in state:
             return (
@@ -129,8 +133,18 @@ def _waits(pod: str, containers: list[Mapping[str, Any]]) -> str:
     return ""
 
 
-def _why_not_fetched(pod: str, ended: Mapping[str, Any]) -> str:
+def _lacks_secret(container: Mapping[str, Any]) -> bool:
+    waiting = (container.get("state") or {}).get("waiting") or {}
+    return bool(waiting.get("reason") == "CreateContainerConfigError")
+
+
+def _why_not_fetched(pod: str, container: Mapping[str, Any], ended: Mapping[str, Any]) -> str:
     """Return in a sentence how a fetch failed, empty if it did not."""
+    if _lacks_secret(container):
+        why = _shorten(container["state"]["waiting"].get("message") or "no reason given")
+        return (
+            f"the model cannot be fetched in pod {pod}: CredentialsMissing: {why}; create it, or mend model.secretRef"
+        )
     code = ended.get("exitCode")
     if not code or ended.get("reason") == "Completed":
         return ""
