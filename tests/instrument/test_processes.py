@@ -14,9 +14,9 @@ from instrument.reading import Shown
 
 SOURCE = Path(__file__).parents[2] / "instrument"
 PROGRAM = """
-import os, sys
+import os, signal, sys
 from prometheus_client import REGISTRY, generate_latest
-from serinus_instrument import flush, instrument
+from serinus_instrument import flush, instrument, recorder_behind
 
 profile = {"schema": 1, "features": {"x": {"edges": [-1.0, 1.0], "counts": [1, 1, 1]}}}
 model = instrument(lambda rows: ["cat"] * len(rows), profile=profile, plausible=["cat"])
@@ -26,7 +26,17 @@ if sys.argv[1] == "again":
         model = instrument(lambda rows: ["cat"] * len(rows), profile=profile, plausible=classes)
         model([[0.5]])
         flush()
+if sys.argv[1] == "locked":
+    with recorder_behind(model)._lock:  # as if another thread counted just now
+        child = os.fork()
+        if child == 0:
+            signal.alarm(20)
+            model([[5.0]])
+            flush()
+            os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
 if sys.argv[1] == "fork":
+    flush()
     child = os.fork()
     for _ in range(3 if child == 0 else 1):
         model([[5.0]])
@@ -83,6 +93,14 @@ def test_a_fork_counts_only_its_own(tmp_path):
     shown = collected(tmp_path)
     assert shown("serinus_predictions_total") == 1 + 1 + 3
     assert shown.buckets("serinus_feature", feature="x") == [0, 1, 4]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_fork_does_not_wait_for_a_thread_that_it_does_not_have(tmp_path):
+    parent = process(tmp_path, "locked")
+    _, told = parent.communicate(timeout=60)
+    assert parent.returncode == 0, told
+    assert collected(tmp_path)("serinus_predictions_total") == 1 + 1
 
 
 def test_counts_are_written_while_the_process_lives(tmp_path):

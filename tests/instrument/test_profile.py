@@ -191,6 +191,10 @@ class TestEdges:
         if len(distinct) <= bins:
             assert len(edges) == len(distinct)
 
+    @pytest.mark.parametrize("largest", [0.1, 0.3, 1.1, 123456.7, 16777217.0, 1e-3, -0.7, 1.4e9])
+    def test_the_maximum_stays_below_the_last_edge_in_single_precision(self, largest):
+        assert edges_of(np.array([largest - 5.0, largest]), 10)[-1] >= max(largest, float(np.float32(largest)))
+
     @given(st.lists(st.floats(-1e6, 1e6).map(lambda x: round(x, 3)), min_size=1, max_size=60), st.integers(2, 19))
     def test_single_precision_moves_no_value_over_an_edge(self, values, bins):
         doubles = np.array(values)
