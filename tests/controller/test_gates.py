@@ -351,6 +351,42 @@ def test_a_body_from_nowhere_stalls_before_anything_starts() -> None:
     assert "canary" not in world.status()
 
 
+SCHEMA_FROM = {
+    "requests": [{"path": "/", "expect": {"jsonSchemaFrom": {"configMapKeyRef": {"name": "golden", "key": "a.json"}}}}]
+}
+
+
+@pytest.mark.parametrize("smoke", [FROM_CONFIG_MAP, SCHEMA_FROM], ids=["body", "schema"])
+@pytest.mark.parametrize("text", [None, '{"type": "nosuch"}', "x" * 60_000], ids=["pruned", "spoilt", "grown"])
+def test_a_config_map_that_is_lost_later_takes_nothing_away(smoke: dict[str, Any], text: str | None) -> None:
+    world = World(RATE)
+    world.cluster.put(config_map('{"x": 1}'))
+    world.apply(model_deployment(rollout=rollout(smoke)))
+    world.run(3)
+    world.apply(model_deployment("model:2", rollout=rollout(smoke)))
+    world.reconcile()
+    tried = canary(world)
+    world.run_until(lambda seen: seen.status()["canary"]["weight"] == 50, 60)
+    if text is None:
+        world.cluster.remove(CONFIG_MAP, NAMESPACE, "golden")
+    else:
+        world.cluster.put(config_map(text))
+    world.run(3)
+    is_lost = text is None or len(text) > 100 or smoke is SCHEMA_FROM
+    assert world.status()["canary"]["weight"] == 50
+    assert world.status()["canary"]["planOutdated"] is True
+    assert ("the next attempt could not begin: " in world.condition("Ready")["message"]) is is_lost
+    world.run_until(is_over, 300)
+    assert world.status()["stable"]["revision"] == tried
+    world.run(20)
+    assert world.status()["phase"] == "Stable"
+    assert world.condition("Stalled")["status"] == "False"
+    assert ("the next attempt could not begin: " in world.condition("Ready")["message"]) is is_lost
+    world.apply(model_deployment("model:3", rollout=rollout(smoke)))
+    world.run(3)
+    assert (world.condition("Stalled")["status"] == "True") is is_lost
+
+
 def test_only_so_many_gates_of_one_namespace_run_at_once() -> None:
     world = World(RATE)
     names = [f"model-{number}" for number in range(MOST_OF_NAMESPACE + 1)]

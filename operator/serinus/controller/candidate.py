@@ -4,7 +4,7 @@ Nothing is written here but the Job that looks a model up. A revision that was s
 an upgrade restarts nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -13,6 +13,7 @@ from serinus import contract
 from serinus.api.analysis import Analysis
 from serinus.api.artifact import make_artifact
 from serinus.api.desired import References, wanted_references
+from serinus.api.desired_smoke import wanted_texts
 from serinus.api.parse import make_desired, model_name, parse_model_deployment, revision_source, tracks_config
 from serinus.api.rollout import Rollout
 from serinus.api.spec import ModelDeploymentSpec
@@ -57,6 +58,8 @@ class Candidate:
     """When the artifact has to be looked at again."""
     notes: tuple[Note, ...] = ()
     """What came to light about the artifact: Events."""
+    hindrance: str = ""
+    """Not empty: why no further attempt could begin now; the plan of the one under way is frozen and goes on."""
 
 
 def prepare(children: Children, body: Mapping[str, Any], progress: Progress, lookups: Lookups) -> Candidate | Pending:
@@ -78,8 +81,9 @@ def prepare(children: Children, body: Mapping[str, Any], progress: Progress, loo
     if isinstance(target, Pending):
         under_way = _revision_under_way(children, progress, spec.service.name or children.name)
         stored = children.stored_revision(under_way) if under_way is not None else None
-        return target if stored is None else _hold(body, read_controller_revision(stored), references, target)
-    desired = make_desired(body, target.revision, references)
+        return target if stored is None else _hold(body, spec, read_controller_revision(stored), references, target)
+    known = {each.revision for each in (progress.canary, progress.stable) if each is not None}
+    desired, hindrance = _desire(body, spec, target.revision, references, under_way=known)
     if target.found is not None:
         revision = read_controller_revision(target.found)
     else:
@@ -92,17 +96,49 @@ def prepare(children: Children, body: Mapping[str, Any], progress: Progress, loo
         config_maps=config_maps,
         again=target.again,
         notes=_notes(body, target, revision),
+        hindrance=hindrance,
     )
     if not candidate.is_stored:
         _rehearse(lookups.cluster, children, candidate)
     return candidate
 
 
-def _hold(body: Mapping[str, Any], stored: StoredRevision, references: References, pending: Pending) -> Candidate:
+def _desire(
+    body: Mapping[str, Any], spec: ModelDeploymentSpec, revision: str, references: References, *, under_way: Set[str]
+) -> tuple[Desired, str]:
+    """Return what is asked for, and why no attempt could begin with it; empty if one could.
+
+    Texts of smoke steps are needed when an attempt begins, which keeps them. For a revision that is under way, or
+    that serves, none begins, and a ConfigMap that was pruned meanwhile takes nothing away from it.
+    """
+    try:
+        return make_desired(body, revision, references), ""
+    except Stall as stall:
+        if revision not in under_way:
+            raise
+        texts = {(each.name, each.key): "{}" for each in wanted_texts((spec.rollout or Rollout()).steps or ())}
+        if not texts:
+            raise
+        return make_desired(body, revision, {**references, **texts}), stall.message
+
+
+def _hold(
+    body: Mapping[str, Any],
+    spec: ModelDeploymentSpec,
+    stored: StoredRevision,
+    references: References,
+    pending: Pending,
+) -> Candidate:
     """Return what is under way as if it were asked for, until what is asked for is known."""
-    desired = replace(make_desired(body, stored.revision, references), model=stored.model)
+    desired, hindrance = _desire(body, spec, stored.revision, references, under_way={stored.revision})
     return Candidate(
-        desired=desired, stored=stored, is_stored=True, config_maps={}, pending=pending.message, again=POLL
+        desired=replace(desired, model=stored.model),
+        stored=stored,
+        is_stored=True,
+        config_maps={},
+        pending=pending.message,
+        again=POLL,
+        hindrance=hindrance,
     )
 
 

@@ -28,7 +28,13 @@ from serinus.controller.observe import observe, observe_standing
 from serinus.controller.record import Recorder, old_reports
 from serinus.controller.withdraw import end_report, settle_on_stable
 from serinus.errors import Forbidden, Refused, Stall
-from serinus.rollout.conditions import resolving_conditions, stalled_conditions, while_resolving, with_trouble
+from serinus.rollout.conditions import (
+    resolving_conditions,
+    stalled_conditions,
+    while_resolving,
+    with_hindrance,
+    with_trouble,
+)
 from serinus.rollout.decide import Decision, Note, decide
 from serinus.rollout.lookup import POLL
 from serinus.rollout.types import Progress
@@ -120,7 +126,7 @@ class Reconciler:
             for report in old_reports(sighting.reports, desired.history_limit):
                 self._cluster.delete(ROLLOUT_REPORT, namespace, report["metadata"]["name"], report["metadata"]["uid"])
         self._report(body, candidate.notes + judged.notes + decision.notes)
-        polls = [CONFIG_POLL] if candidate.config_maps else []
+        polls = [CONFIG_POLL] if candidate.config_maps or candidate.hindrance else []
         polls += [SHORT_POLL] if sighting.is_short else []
         polls += [STALLED_POLL] if judged.obstacle is not None else []
         return min(
@@ -163,7 +169,8 @@ class Reconciler:
 
 
 def told_of_model(decision: Decision, candidate: Candidate) -> Decision:
-    """Return a decision whose conditions say besides that a newer artifact is looked up, or why that fails."""
+    """Return a decision whose conditions say besides what is looked up, what fails, and what the next attempt lacks."""
+    decision = replace(decision, conditions=with_hindrance(decision.conditions, candidate.hindrance))
     if candidate.pending:
         conditions = while_resolving(decision.conditions, candidate.pending)
         return replace(decision, conditions=conditions, phase=contract.PHASE_PROGRESSING)

@@ -130,6 +130,16 @@ def with_trouble(conditions: tuple[Condition, ...], trouble: str) -> tuple[Condi
     )
 
 
+def with_hindrance(conditions: tuple[Condition, ...], hindrance: str) -> tuple[Condition, ...]:
+    """Return conditions that say besides, in Ready's message, why no further attempt could begin now."""
+    if not hindrance:
+        return conditions
+    also = f"; the next attempt could not begin: {hindrance}"
+    return tuple(
+        replace(each, message=each.message + also) if each.type == contract.READY else each for each in conditions
+    )
+
+
 def was_rolled_back(revision: str) -> str:
     """Return the words that begin Stalled's message while the spec asks for this rejected revision."""
     return f"revision {revision} was rolled back: "
