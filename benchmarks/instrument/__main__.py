@@ -26,6 +26,7 @@ from serinus_instrument import instrument
 FEATURES = 30
 EDGES = tuple(np.linspace(-1.8, 1.8, 10).round(2).tolist())
 BAR_MICROSECONDS = 20.0
+CATEGORIES = ("de", "fr", "it", "es", "pt", "nl", "pl", "se")
 _PAGE = Path(__file__).parents[2] / "docs" / "decisions" / "bench" / "2026-11-22-instrument-benchmark.md"
 
 Call = Callable[[Any], Any]
@@ -38,6 +39,9 @@ class Load:
     name: str
     given: Any
     rows: int
+    texts: int = 0
+    """How many of the features, from the right, are categories."""
+    profiled: bool = True
     bar: float | None = None
     """Median that is asked for, in microseconds per prediction."""
 
@@ -77,6 +81,10 @@ def loads() -> Sequence[Load]:
         Load(name="one row, list", given=matrix[:1].tolist(), rows=1, bar=BAR_MICROSECONDS),
         Load(name="one row, numpy", given=matrix[:1], rows=1, bar=BAR_MICROSECONDS),
         Load(name="one row, dict", given=named, rows=1, bar=BAR_MICROSECONDS),
+        _with_texts(matrix, 10, True),
+        _with_texts(matrix, FEATURES, True),
+        _with_texts(matrix, 10, False),
+        _with_texts(matrix, FEATURES, False),
         Load(name="one row, DataFrame", given=pd.DataFrame(matrix[:1], columns=names), rows=1),
         Load(name="100 rows, list", given=matrix.tolist(), rows=100),
         Load(name="100 rows, numpy", given=matrix, rows=100),
@@ -84,18 +92,29 @@ def loads() -> Sequence[Load]:
     )
 
 
+def _with_texts(matrix: NDArray[np.float64], texts: int, profiled: bool) -> Load:
+    row = [*matrix[0, : FEATURES - texts].tolist(), *(CATEGORIES[i % len(CATEGORIES)] for i in range(texts))]
+    name = f"one row, list, {texts} categories{'' if profiled else ', no profile'}"
+    return Load(name=name, given=[row], rows=1, texts=texts, profiled=profiled, bar=BAR_MICROSECONDS)
+
+
 def _counting(load: Load) -> tuple[Call, Call]:
     answer = [0.5] * load.rows
     profile = {
         "schema": 1,
         "prediction": _bins(),
-        "features": {f"feature_{i}": _bins() for i in range(FEATURES)},
+        "features": {
+            f"feature_{i}": _bins() if i < FEATURES - load.texts else {"categories": dict.fromkeys(CATEGORIES, 1)}
+            for i in range(FEATURES)
+        },
     }
 
     def model(_: Any) -> list[float]:
         return answer
 
-    counted = instrument(model, profile=profile, plausible=(0, 1), registry=CollectorRegistry())
+    counted = instrument(
+        model, profile=profile if load.profiled else {"schema": 1}, plausible=(0, 1), registry=CollectorRegistry()
+    )
     return counted, model
 
 
@@ -103,7 +122,9 @@ def _by_hand(load: Load) -> tuple[Call, Call]:
     registry = CollectorRegistry()
     names = [f"feature_{i}" for i in range(FEATURES)]
     inputs = Histogram("my_feature", "Inputs.", ["model", "feature"], buckets=EDGES, registry=registry)
-    children = [inputs.labels("model", name) for name in names]
+    children = [inputs.labels("model", name) for name in names[: FEATURES - load.texts]]
+    texts = Counter("my_categories", "Inputs.", ["model", "feature", "category"], registry=registry)
+    kept = [{each: texts.labels("model", name, each) for each in CATEGORIES} for name in names[FEATURES - load.texts :]]
     missing = Counter("my_missing", "Inputs that are absent.", ["model", "feature"], registry=registry)
     absent = [missing.labels("model", name) for name in names]
     outputs = Histogram("my_prediction", "Outputs.", ["model"], buckets=EDGES, registry=registry).labels("model")
@@ -116,11 +137,13 @@ def _by_hand(load: Load) -> tuple[Call, Call]:
     def counted(given: Any) -> list[float]:
         said = model(given)
         for row in _rows(given, names):
-            for child, nothing, value in zip(children, absent, row, strict=True):
+            for child, nothing, value in zip(children, absent, row, strict=False):
                 if value is None or value != value:  # noqa: PLR0124
                     nothing.inc()
                 else:
                     child.observe(value)
+            for known, text in zip(kept, row[len(children) :], strict=True):
+                known[text].inc()
         for each in said:
             outputs.observe(each)
             if not 0 <= each <= 1:
@@ -169,7 +192,8 @@ def _page(table: str) -> str:
     return (
         "# What serinus-instrument costs\n\n"
         f"<!-- Written by `make bench-instrument ARGS=--write`. -->\n\n{FEATURES} numeric features with "
-        f"{len(EDGES)} edges each; counted are the prediction's and the features' histograms, missing values, "
+        f"{len(EDGES)} edges each, or categories of {len(CATEGORIES)}; counted are the prediction's and "
+        "the features' histograms, missing values, "
         "implausible predictions and rows. Microseconds of the processor per prediction, of counting alone, over "
         f"blocks of calls. By hand means prometheus-client with a child kept per feature. {versions}.\n\n{table}\n"
     )

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from serinus_instrument.names import OTHER
 from serinus_instrument.settings import Limits
-from serinus_instrument.values import category_of, label_of, number_of
+from serinus_instrument.values import LONGEST_VALUE, category_of, label_of, number_of
 
 DEFAULT_EDGES = (
     *(-1e6, -1e4, -1e3, -100.0, -10.0, -1.0, -0.1),
@@ -107,7 +107,11 @@ class Categories:
 
     def add(self, value: Any) -> None:
         """Count one value."""
-        name = value if type(value) is str and value in self.counts else category_of(value)
+        try:
+            self.counts[value] += 1
+            return
+        except (KeyError, TypeError):
+            name = category_of(value)
         if name is None:
             self.missing += 1
         else:
@@ -135,12 +139,12 @@ class Groups:
 
     def add(self, value: Any) -> None:
         """Count one value."""
-        name = category_of(value)
+        name = value[:LONGEST_VALUE] if type(value) is str else category_of(value)
         if name is None:
             self.missing += 1
         else:
             # Python's own hash differs from process to process.
-            self.counts[self._labels[crc32(name.encode()) % len(self._labels)]] += 1
+            self.counts[self._labels[crc32(name.encode("utf-8", "replace")) % len(self._labels)]] += 1
 
     def add_column(self, values: Sequence[Any] | NDArray[Any]) -> None:
         """Count many values."""
