@@ -23,8 +23,8 @@ from serinus.controller.cache import WatchCache
 from serinus.controller.candidate import Candidate, prepare
 from serinus.controller.children import Children
 from serinus.controller.gating import Gatekeeper
-from serinus.controller.judging import Judge
-from serinus.controller.observe import observe, observe_standing
+from serinus.controller.judging import Judge, Judged
+from serinus.controller.observe import Sighting, observe, observe_standing
 from serinus.controller.record import Recorder, old_reports
 from serinus.controller.withdraw import end_report, settle_on_stable
 from serinus.errors import Forbidden, Refused, Stall
@@ -103,12 +103,7 @@ class Reconciler:
             progress = sighting.progress  # read back, where the status was lost
             sighting = self._gates.look(children, candidate, sighting, model_name(body), now)
             judged = self._judge.judge(body, candidate, sighting, model_name(body), now)
-            decision = decide(desired, sighting.observed, sighting.progress, judged.assessment, judged.measuring, now)
-            judged = self._admission.admit(body, candidate, sighting, judged, decision, model_name(body), now)
-            if judged.obstacle is not None:
-                held = replace(sighting.observed, obstacle=judged.obstacle)
-                decision = decide(desired, held, progress, judged.assessment, judged.measuring, now)
-            decision = told_of_model(decision, candidate)
+            judged, decision = self._decide(body, candidate, sighting, judged, now)
             applier = Applier(self._cluster, self._cache, children, candidate, self._settled)
             applier.check(decision.plan)
         except Stall as stall:
@@ -126,12 +121,19 @@ class Reconciler:
             for report in old_reports(sighting.reports, desired.history_limit):
                 self._cluster.delete(ROLLOUT_REPORT, namespace, report["metadata"]["name"], report["metadata"]["uid"])
         self._report(body, candidate.notes + judged.notes + decision.notes)
-        polls = [CONFIG_POLL] if candidate.config_maps or candidate.hindrance else []
-        polls += [SHORT_POLL] if sighting.is_short else []
-        polls += [STALLED_POLL] if judged.obstacle is not None else []
-        return min(
-            [each for each in (decision.requeue_after, candidate.again, *polls) if each is not None], default=None
-        )
+        return _look_again(candidate, sighting, judged, decision)
+
+    def _decide(
+        self, body: Mapping[str, Any], candidate: Candidate, sighting: Sighting, judged: Judged, now: datetime
+    ) -> tuple[Judged, Decision]:
+        """Decide; where an attempt would begin that nobody could judge, decide again with that obstacle in sight."""
+        desired, observed, progress = candidate.desired, sighting.observed, sighting.progress
+        decision = decide(desired, observed, progress, judged.assessment, judged.measuring, now)
+        judged = self._admission.admit(body, candidate, sighting, judged, decision, model_name(body), now)
+        if judged.obstacle is not None:
+            held = replace(observed, obstacle=judged.obstacle)
+            decision = decide(desired, held, progress, judged.assessment, judged.measuring, now)
+        return judged, told_of_model(decision, candidate)
 
     def _wait(self, body: Mapping[str, Any], children: Children, recorder: Recorder, pending: Pending) -> timedelta:
         """Say that the artifact of the first revision is looked up."""
@@ -175,3 +177,12 @@ def told_of_model(decision: Decision, candidate: Candidate) -> Decision:
         conditions = while_resolving(decision.conditions, candidate.pending)
         return replace(decision, conditions=conditions, phase=contract.PHASE_PROGRESSING)
     return replace(decision, conditions=with_trouble(decision.conditions, candidate.desired.model_trouble))
+
+
+def _look_again(candidate: Candidate, sighting: Sighting, judged: Judged, decision: Decision) -> timedelta | None:
+    """Return when something may have changed that no event tells, None for never."""
+    polls = [each for each in (decision.requeue_after, candidate.again) if each is not None]
+    polls += [CONFIG_POLL] if candidate.config_maps or candidate.hindrance else []
+    polls += [SHORT_POLL] if sighting.is_short else []
+    polls += [STALLED_POLL] if judged.obstacle is not None else []
+    return min(polls, default=None)
