@@ -22,6 +22,7 @@ REFERENCE = {"configMapKeyRef": {"name": PROFILE, "key": "profile.json"}}
 OUTPUT = {"name": "output", "kind": "PredictionDrift", "action": "Rollback"}
 INPUT = {"name": "input", "kind": "FeatureDrift", "feature": "x", "action": "Rollback"}
 HANDFUL = 12
+"""Half of it is evidence; a tick brings two or three more, and the last tick only confirms."""
 LABEL_DELAY_SECONDS = 20
 """Four ticks: longer than the judge waits for anything."""
 
@@ -96,7 +97,7 @@ def test_answer_that_stable_never_gave_is_found_within_a_handful_of_cases(models
     model = models("absurd")
     how = judged_by({"name": "absurd", "kind": "Implausible"})
     first = serve(model, how)
-    with model.load(new_per_second=30, path=SCORER.path, bodies=ALL) as load:
+    with model.load(new_per_second=12, path=SCORER.path, bodies=ALL) as load:
         model.apply(SCORER.spec({"WILD_ABOVE": "9"}, **how))
         second = model.wait_canary(after=first)["revision"]
         rejection = model.wait_rejected()
