@@ -131,7 +131,8 @@ LOOKS_INSIDE = Expect(json_path=(JsonCheck(path="$.outputs", equals="[1]"),))
             {"/v2/models/m": OTHER_METADATA, "stable-1 /v2/models/m": METADATA},
             Smoke(contract=ContractMode.REQUIRE),
             "ContractBroken",
-            "what pod canary-1 takes and gives is not what stable does: input x is FP64[-1], was FP32[-1]",
+            "what pod canary-1 takes and gives is not what stable does: input x is FP64[-1], was FP32[-1]; it says "
+            '{"inputs": [{"name": "x", "datatype": "FP64"',
             id="another contract",
         ),
         pytest.param(
@@ -161,15 +162,22 @@ LOOKS_INSIDE = Expect(json_path=(JsonCheck(path="$.outputs", equals="[1]"),))
             {"stable-1 /golden": (503, "busy")},
             Smoke(golden=Golden(requests=(GateRequest(path="/golden", method="GET"),), tolerance=0.4)),
             "GateUnreachable",
-            "stable's pod stable-1 answered GET /golden with 503: busy; retry when stable answers",
+            "stable's pod stable-1 answered GET /golden with 503: busy; retry when it answers",
             id="a bound that stable leaves unchecked",
         ),
         pytest.param(
             {"stable-1 /v2/models/m": DEAF},
             Smoke(contract=ContractMode.REQUIRE),
             "GateUnreachable",
-            "the contract cannot be compared, because stable's pod stable-1 gave no answer to GET /v2/models/m",
+            "the contract cannot be compared, because pod stable-1 gave no answer to GET /v2/models/m: nothing",
             id="a contract that stable leaves unchecked",
+        ),
+        pytest.param(
+            {"canary-1 /v2/models/m": DEAF, "/v2/models/m": METADATA},
+            Smoke(contract=ContractMode.REQUIRE),
+            "GateUnreachable",
+            "the contract cannot be compared, because pod canary-1 gave no answer to GET /v2/models/m: nothing listens",
+            id="a contract that the canary leaves unchecked",
         ),
         pytest.param(
             {"/warm": ["{}", "{}", (503, "overloaded")]},
@@ -209,6 +217,12 @@ def test_the_first_failure_ends_it_with_its_reason(
             {"stable-1 /v2/models/m": DEAF}, Smoke(requests=(INFER,)), "contract: not compared", id="stable is deaf"
         ),
         pytest.param(
+            {"canary-1 /v2/models/m": DEAF, "/v2/models/m": METADATA},
+            Smoke(warm_up=WarmUp(requests=(INFER,), times=1), timeout=timedelta(minutes=5)),
+            "contract: not compared, because pod canary-1 gave no answer to GET /v2/models/m: nothing listens",
+            id="a contract that nobody requires and the canary does not tell",
+        ),
+        pytest.param(
             {"/v2/models/m/infer": [DEAF, DEAF, "{}"]}, Smoke(requests=(INFER,)), "answered as expected", id="third try"
         ),
         pytest.param(
@@ -220,6 +234,26 @@ def test_what_does_not_fail_a_gate_is_told(replies: dict[str, Any], smoke: Smoke
     outcome = run(Pods(replies), smoke)
     assert outcome.passed, outcome.message
     assert says in outcome.message
+
+
+@pytest.mark.parametrize("side", ["canary-1", "stable-1"])
+@pytest.mark.parametrize(("mode", "times"), [(ContractMode.REPORT, 1), (ContractMode.REQUIRE, 3)])
+def test_metadata_that_decides_nothing_is_asked_for_once_and_not_for_long(
+    side: str, mode: ContractMode, times: int
+) -> None:
+    waited: list[float] = []
+    pods = Pods({f"{side} /v2/models/m": DEAF, "/v2/models/m": METADATA})
+
+    def send(target: Target, request: GateRequest, identity: str, timeout_seconds: float) -> Answer:
+        if (target.pod, request.path) == (side, "/v2/models/m"):
+            waited.append(timeout_seconds)
+        return pods.send(target, request, identity, timeout_seconds)
+
+    smoke = Smoke(contract=mode, timeout=timedelta(minutes=5), attempts=3)
+    given = {"protocol": "v2", "stable_protocol": "v2", "stable": (STABLE,), "model": "m", "canary": CANARY}
+    outcome = Gate(job=Job(identity="rev/1", step=0, smoke=smoke, **given), send=send).run()  # type: ignore[arg-type]
+    assert outcome.passed is (mode is ContractMode.REPORT)
+    assert waited == [10.0 if outcome.passed else 300.0] * times
 
 
 def test_an_answer_is_never_asked_for_again() -> None:
