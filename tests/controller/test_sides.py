@@ -256,6 +256,46 @@ def test_signals_of_data_are_read_from_the_instrumentation(signal: Signal, expec
     assert found.past, "stable's past is learnt from as well"
 
 
+def countries(canary: str, stable: str) -> Scraped:
+    """Let both sides count a feature in categories: ten each of all but the last, of which there was none."""
+    scraped = instrumented(Scraped())
+    for pod, names in ((C1, canary.split()), (S1, stable.split())):
+        for name in names:
+            labels = {"model": "fraud", "feature": "sort", "category": name}
+            scraped.counter(pod, "serinus_feature_category_total", 0 if name == names[-1] else 1, **labels)
+    return scraped
+
+
+SORT = replace(ERRORS, kind=SignalKind.FEATURE_DRIFT, feature="sort")
+
+
+@pytest.mark.parametrize("whose", ["canary", "stable"])
+@pytest.mark.parametrize("named", ["de fr __other__", "__other__"])
+def test_groups_on_one_side_and_names_on_the_other_are_no_drift(whose: str, named: str) -> None:
+    sides = {"canary": named, "stable": named, whose: "#00 #07 #19"}
+    found = one(countries(**sides), SORT, canary="kserve", stable="kserve")
+    assert isinstance(found, Missing)
+    assert found.reason == contract.REASON_BUCKET_MISMATCH
+    assert f"the pods of {whose} count serinus_feature_category_total in groups" in found.message
+
+
+@pytest.mark.parametrize(
+    ("canary", "stable"),
+    [("#00 #01 #02", "#00 #01 #02"), ("#1 b", "de fr"), ("#12 lobby", "#13 hall"), ("es pt", "de fr"), ("", "#00 #01")],
+)
+def test_categories_that_may_be_compared_are(canary: str, stable: str) -> None:
+    found = one(countries(canary, stable), SORT, canary="kserve", stable="kserve")
+    assert isinstance(found, HistogramMeasurement)
+    assert set(found.categories) == {*canary.split(), *stable.split()}
+
+
+def test_names_in_the_reference_and_groups_in_the_pods_are_no_drift() -> None:
+    trained = replace(SORT, reference=Reference(counts=(5, 5), categories=("de", "fr")))
+    found = one(countries("#00 #01", "#00 #01"), trained, canary="kserve", stable="kserve")
+    assert isinstance(found, Missing)
+    assert "the training reference has names" in found.message
+
+
 MISMATCHES = {
     "categories for edges": (
         data(SignalKind.PREDICTION_DRIFT, reference=Reference(counts=(1, 1), categories=("a", "b"))),

@@ -47,7 +47,7 @@ def in_histogram(reader: Reader, *selectors):
 
 
 def in_categories(reader: Reader, selector: str, label: str):
-    tallies, names = reader.categories(alike(Distribution(categories=parse_selector(selector), label=label)))
+    tallies, names, _ = reader.categories(alike(Distribution(categories=parse_selector(selector), label=label)))
     return together(tallies), names
 
 

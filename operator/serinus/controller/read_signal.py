@@ -24,6 +24,7 @@ from serinus.rollout.types import Signal, SignalKind
 from serinus.signals.counts import ILLEGIBLE, NO_NUMBER, Rates, Targets
 from serinus.signals.histogram import in_buckets
 from serinus.signals.legibility import why_illegible
+from serinus.signals.naming import divide_alike, in_groups
 from serinus.signals.placeholders import tells_sides_apart
 from serinus.signals.presets import Distribution, Histogram, Preset
 from serinus.signals.scope import BySide, Scope, Side
@@ -172,7 +173,21 @@ def _read_categories(signal: Signal, wanted: BySide[Distribution], around: "_Aro
             f"the training reference has edges, but {around.metric.canary} counts categories: "
             "make the reference with categories",
         )
-    tallies, names = reader.categories(wanted)
+    tallies, names, named = reader.categories(wanted)
+    if not divide_alike(named):
+        whose = "canary" if in_groups(named.canary) else "stable"
+        return missing(
+            contract.REASON_BUCKET_MISMATCH,
+            f"the pods of {whose} count {around.metric.canary} in groups, because nothing is declared there, and the "
+            "other side by name, which cannot be compared: give both the same training profile, or let this signal "
+            "only observe in this rollout",
+        )
+    if signal.reference is not None and in_groups(names) and not in_groups(signal.reference.categories):
+        return missing(
+            contract.REASON_BUCKET_MISMATCH,
+            f"the training reference has names, but {around.metric.canary} counts in groups: "
+            "give the servers the profile that the reference is made of",
+        )
     counts = tallies.mapped(lambda of: (of.by_pod, of.left_out))
     sides = _sides(counts, around, (0,) * len(names))
     if isinstance(sides, SignalReading) or not names:

@@ -3,6 +3,7 @@
 Knows which counters belong together. Must not know why a side is asked by itself, signals or ticks.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from serinus.errors import BadQuery
@@ -99,15 +100,16 @@ class Question:
         parts = [queries.buckets_at(part, index) for part in self.parts(histogram.buckets, side)]
         return by_bucket(self._block.apart(parts, BUCKET_LABEL, index, shared.labels))
 
-    def categories(self, wanted: Distribution, side: Side | None) -> tuple[Selectors, frozenset[str]]:
-        """Return the selector narrowed to pods, and the categories that there are at the end of the block."""
+    def categories(self, wanted: Distribution, side: Side | None) -> tuple[Selectors, Mapping[str, frozenset[str]]]:
+        """Return the selector narrowed to pods, and per category at the end of the block the pods that have it."""
         selector, label = wanted.categories, wanted.label or ""
         if selector is None:
-            return (), frozenset()
+            return (), {}
         narrowed = queries.of_pods((selector,), self._scope, side)
-        names = frozenset(
-            each.labels.get(label, "") for each in self._block.instant(queries.newest(narrowed), self._end)
-        )
+        names: dict[str, frozenset[str]] = {}
+        for each in self._block.instant(queries.newest(narrowed), self._end):
+            name = each.labels.get(label, "")
+            names[name] = names.get(name, frozenset()) | {target_of(each.labels).pod}
         if "" in names:
             raise BadQuery(
                 f"series of {selector} have no label {label}, which should name the category: check its spelling, or "

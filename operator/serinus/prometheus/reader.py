@@ -36,6 +36,8 @@ Found = TypeVar("Found", Rates, Tallies)
 Wanted = TypeVar("Wanted")
 _Edges = Mapping[Side | None, tuple[Mapping[str, frozenset[str]], float]]
 """Per question: the ``le`` labels that each pod has, and what their numbers are to be multiplied with."""
+_Asked = Mapping[Side | None, tuple[Selectors, Mapping[str, frozenset[str]]]]
+"""Per question: its selectors, and the pods that have each category."""
 
 
 class Reader:
@@ -177,8 +179,12 @@ class Reader:
             stable=self._question.in_buckets(histograms.stable, shared.stable, Side.STABLE),
         ), shared.canary
 
-    def categories(self, wanted: BySide[Distribution]) -> tuple[BySide[Tallies], tuple[str, ...]]:
+    def categories(
+        self, wanted: BySide[Distribution]
+    ) -> tuple[BySide[Tallies], tuple[str, ...], BySide[frozenset[str]]]:
         """Count requests by the values of a label, sorted; those that no pod has now are not among them.
+
+        Beside these all, return those that each side has, also where it has counted none.
 
         Args:
             wanted: counters, and the label whose values are the categories.
@@ -191,14 +197,22 @@ class Reader:
         sides: tuple[Side | None, ...] = (None,) if one else tuple(Side)
         asked = {side: self._question.categories(wanted.of(side or Side.CANARY), side) for side in sides}
         names = tuple(sorted({name for _, found in asked.values() for name in found}))
+        named = BySide(canary=self._names(asked, Side.CANARY), stable=self._names(asked, Side.STABLE))
         index = {name: i for i, name in enumerate(names)}
         tallies = {
             side: by_category(self._block.apart((parts,), wanted.of(side or Side.CANARY).label or "", index, names))
             for side, (parts, _) in asked.items()
         }
         if one:
-            return self._split(tallies[None]), names
-        return BySide(canary=tallies[Side.CANARY], stable=tallies[Side.STABLE]), names
+            return self._split(tallies[None]), names, named
+        return BySide(canary=tallies[Side.CANARY], stable=tallies[Side.STABLE]), names, named
+
+    def _names(self, asked: _Asked, side: Side) -> frozenset[str]:
+        if side in asked:
+            return frozenset(asked[side][1])
+        return frozenset(
+            name for name, pods in asked[None][1].items() if any(self._scope.side_of(pod) is side for pod in pods)
+        )
 
     def has(self, wanted: BySide[Distribution]) -> bool:
         """Tell whether any pod exports a distribution at the end of the block.
