@@ -256,6 +256,13 @@ def test_metadata_that_decides_nothing_is_asked_for_once_and_not_for_long(
     assert waited == [10.0 if outcome.passed else 300.0] * times
 
 
+@pytest.mark.parametrize("attempts", [1, 3])
+def test_a_request_without_answer_is_sent_as_often_as_is_written(attempts: int) -> None:
+    pods = Pods({INFER.path: DEAF})
+    assert run(pods, Smoke(requests=(INFER,), attempts=attempts)).reason == "GateUnreachable"
+    assert pods.paths().count(INFER.path) == attempts
+
+
 def test_an_answer_is_never_asked_for_again() -> None:
     pods = Pods({"/v2/models/m/infer": [(500, ""), "{}"]})
     assert run(pods, Smoke(requests=(INFER,), attempts=3)).reason == "SmokeFailed"
