@@ -273,6 +273,52 @@ def test_pods_that_go_again_and_again_end_at_the_progress_deadline() -> None:
     assert (rejected["revision"], rejected["reason"]) == (tried, "ProgressDeadlineExceeded")
 
 
+def flap(world: World, revision: str, *, ready: bool) -> str:
+    """Let the first pod of a revision become ready or unready, and return its name."""
+    pod = next(each for each in world.cluster.list(POD, NAMESPACE) if revision in each["metadata"]["name"])
+    for condition in pod["status"]["conditions"]:
+        if condition["type"] == "Ready":
+            condition["status"] = str(ready)
+    world.cluster.put(pod)
+    return str(pod["metadata"]["name"])
+
+
+def test_a_gate_waits_until_every_pod_of_the_step_is_ready() -> None:
+    world = begun(ONLY_STATUS)
+    gates = held(world)
+    world.run_until(lambda _: bool(gates), 20)
+    world.restart()
+    tried = canary(world)
+    gates = held(world)
+    flapping = flap(world, tried, ready=False)
+    world.reconcile()
+    world.reconcile()
+    assert not gates
+    told = world.condition("Reconciling")["message"]
+    assert "waiting for its turn to be asked: 1 of its 2 pods are ready" in told
+    flap(world, tried, ready=True)
+    world.reconcile()
+    gates.release()
+    assert flapping in {pod for pod, _, _ in world.asked}
+    assert len({pod for pod, _, _ in world.asked}) == 2
+
+
+def test_a_pod_that_stays_unready_ends_the_wait_at_the_progress_deadline() -> None:
+    world = begun(ONLY_STATUS, progressDeadline="20s")
+    gates = held(world)
+    world.run_until(lambda _: bool(gates), 20)
+    world.restart()
+    tried = canary(world)
+    for _ in range(25):
+        flap(world, tried, ready=False)
+        world.now += timedelta(seconds=1)
+        world.reconcile()
+    (rejected,) = world.status()["rejected"]
+    assert rejected["reason"] == "ProgressDeadlineExceeded"
+    assert "1 of its 2 pods are ready: see why they are not" in rejected["message"]
+    assert not world.asked
+
+
 def test_an_operator_that_was_away_for_long_gives_the_gate_its_time() -> None:
     world = begun(ONLY_STATUS, progressDeadline="20s")
     held(world)

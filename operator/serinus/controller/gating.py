@@ -78,23 +78,45 @@ class Gatekeeper:
         if found is None:
             self.forget(*place)
             return sighting
-        canary, plan, smoke = found
+        canary, plan, _ = found
         running = self._of(place, (candidate.desired.uid, canary.identity, canary.step), children)
         waits = ""
         if running.job is None and running.outcome is None and running.late is None:
-            running.began = None if canary.paused else running.began
-            if not canary.paused and not self._take(children.namespace):
-                waits = f"{MOST_OF_NAMESPACE} gates of this namespace, or {MOST} of all, are under way"
-            elif not canary.paused:
-                running.began = running.began or now
-                patience = PATIENCE_SHARE * plan.progress_deadline - (now - running.began)
-                make = partial(_make_job, children, candidate, sighting, canary, smoke, model, patience)
-                self._begin(running, children, canary, make)
+            waits = self._let_begin(running, children, candidate, sighting, found, model, now)
         outcome = running.late or self._sure_outcome(running, children)
         if outcome is None and _is_over(running, plan, now):
             running.stop.set()
-            outcome = running.late = _too_late(canary, plan)
+            outcome = running.late = _too_late(canary, plan, waits)
         return replace(sighting, observed=replace(sighting.observed, gate=outcome, gate_waits=waits))
+
+    def _let_begin(
+        self,
+        running: _Running,
+        children: Children,
+        candidate: Candidate,
+        sighting: Sighting,
+        found: tuple[Canary, RolloutPlan, Smoke],
+        model: str,
+        now: datetime,
+    ) -> str:
+        """Let a gate begin unless it is paused, and return what it waits for if it cannot."""
+        canary, plan, smoke = found
+        if canary.paused:
+            running.began = None
+            return ""
+        ready = sighting.observed.ready_pods(canary.revision)
+        wanted = steps.pods_of_step(plan, canary, candidate.desired.replicas)
+        # A pod that is not asked would meet users cold.
+        if ready < wanted:
+            running.began = running.began or now
+            return f"{ready} of its {wanted} pods are ready"
+        if not self._take(children.namespace):
+            return f"{MOST_OF_NAMESPACE} gates of this namespace, or {MOST} of all, are under way"
+        running.began = running.began or now
+        patience = PATIENCE_SHARE * plan.progress_deadline - (now - running.began)
+        make = partial(_make_job, children, candidate, sighting, canary, smoke, model, patience)
+        self._begin(running, children, canary, make)
+        return ""
 
     def forget(self, namespace: str, name: str) -> None:
         """Stop the gate of a ModelDeployment and drop its outcome, if there is one."""
@@ -192,11 +214,11 @@ def _gone(job: Job, children: Children, *, only_canary: bool = False) -> bool:
     return any((target.pod, target.ip) not in there for target in asked)
 
 
-def _too_late(canary: Canary, plan: RolloutPlan) -> GateOutcome:
+def _too_late(canary: Canary, plan: RolloutPlan, waits: str) -> GateOutcome:
     limit = int(plan.progress_deadline.total_seconds())
+    advice = f"{waits}: see why they are not" if waits else "ask less in one step"
     message = (
-        f"the gate of step {canary.ordinal} had no result within {limit} s: ask less in one step, or raise"
-        " rollout.progressDeadline"
+        f"the gate of step {canary.ordinal} had no result within {limit} s: {advice}, or raise rollout.progressDeadline"
     )
     return replace(_unreachable(canary, message), reason=contract.REASON_PROGRESS_DEADLINE)
 
