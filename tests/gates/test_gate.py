@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from serinus.gates import confined
 from serinus.gates import gate as gates
 from serinus.gates.answers import Answer, NoAnswer
 from serinus.gates.gate import Gate, Job, Stopped
@@ -139,7 +140,8 @@ LOOKS_INSIDE = Expect(json_path=(JsonCheck(path="$.outputs", equals="[1]"),))
             {"/golden": "[1, 2]", "stable-1 /golden": "[1, 2.5]"},
             Smoke(golden=Golden(requests=(GateRequest(path="/golden", method="GET"),), outputs=("$",), tolerance=0.4)),
             "GoldenDiffers",
-            "largest distance 0.5 (mean 0.25) over 2 numbers, tolerance 0.4; the last answer of the canary",
+            "largest distance 0.5 (mean 0.25) over 2 numbers, tolerance 0.4; furthest apart is request 1, GET /golden: "
+            "the canary answered [1, 2], stable [1, 2.5]",
             id="golden outputs too far apart",
         ),
         pytest.param(
@@ -347,6 +349,41 @@ def test_golden_answers_that_are_too_long_are_not_compared() -> None:
     outcome = Gate(job=job, send=send).run()
     assert outcome.reason == "SmokeFailed"
     assert "longer than 1 MiB" in outcome.message
+
+
+WORDY = '{"p": %s, "text": "' + "x" * 500_000 + '"}'
+
+
+@pytest.mark.parametrize(
+    ("canary", "stable", "number"),
+    [
+        (["[1]", "[2]", "[9]", "[1]"], ["[1]", "[1]", "[1]", "[1]"], 3),
+        (["[1]", '["a"]', "[9]"], ["[1]", '["b"]', "[1]"], 2),
+        (["[1]", "[9]", "[]", "[9]"], ["[1]", "[1]", "[1]", "[1]"], 3),
+        ([WORDY % 1, WORDY % 2, WORDY % 1, WORDY % 9, WORDY % 1], [WORDY % 1] * 5, 4),
+    ],
+    ids=["the largest distance", "a text that differs", "another shape", "over several portions"],
+)
+def test_the_answers_that_lie_furthest_apart_are_quoted(canary: list[str], stable: list[str], number: int) -> None:
+    paths = [f"/{each}" for each in range(1, len(canary) + 1)]
+    requests = tuple(GateRequest(path=path, method="GET") for path in paths)
+    outputs = ("$.p",) if canary[0].startswith("{") else ("$",)
+    smoke = Smoke(golden=Golden(requests=requests, outputs=outputs, tolerance=0.4))
+    answers = {f"canary-1 {path}": text for path, text in zip(paths, canary, strict=True)}
+    answers |= {f"stable-1 {path}": text for path, text in zip(paths, stable, strict=True)}
+    message = run(Pods(answers), smoke).message
+    mine, theirs = canary[number - 1][:60], stable[number - 1][:60]
+    assert f"; furthest apart is request {number}, GET /{number}: the canary answered {mine}" in message
+    assert f", stable {theirs}" in message
+
+
+def test_a_check_that_costs_too_much_is_told_of_its_own_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(confined, "CPU_SECONDS", 1)
+    looks = Expect(json_schema='{"pattern": "^(a+)+$"}')
+    requests = tuple(GateRequest(path=f"/{each}", method="GET", expect=looks) for each in (1, 2, 3))
+    pods = Pods({"/1": '"a"', "/2": f'"{"a" * 60}!"', "/3": '"a"'})
+    message = run(pods, Smoke(requests=requests)).message
+    assert message.startswith("GET /2 of pod canary-1 answered 200 in 12 ms, its JSONPaths and its JSON Schema took")
 
 
 def test_outputs_of_v2_are_found_where_the_runtime_is_known_by_v1() -> None:

@@ -1,7 +1,7 @@
 """Run users' JSONPaths and JSON Schemas in a process of their own, with little time and memory.
 
 Both are small programs: a regular expression or a nested path may take for ever, and Python's regular expressions
-hold up every other thread. The process gets no environment, no credentials and no network of ours.
+hold up every other thread. The process gets no environment of ours, and nothing in it asks a network.
 """
 
 import json
@@ -9,7 +9,7 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from threading import BoundedSemaphore
 from typing import Any
@@ -32,8 +32,13 @@ TOO_COSTLY = (
 )
 
 
-class TooCostly(SerinusError):
-    """The checks ended without a result."""
+class _TooCostly(SerinusError):
+    """A limit was reached while something was looked into."""
+
+    def __init__(self, done: list[Any]) -> None:
+        super().__init__(TOO_COSTLY)
+        self.done = done
+        """What came of all before it."""
 
 
 def check_json(answers: Sequence[tuple[str, Expect]]) -> tuple[int, str] | None:
@@ -47,24 +52,25 @@ def check_json(answers: Sequence[tuple[str, Expect]]) -> tuple[int, str] | None:
     """
     try:
         found = _run({"check": [[body, asdict(expect)] for body, expect in answers]})
-    except TooCostly:
-        return 0, TOO_COSTLY
-    return None if found is None else (int(found[0]), str(found[1]))
+    except _TooCostly as limit:
+        found = [*limit.done, TOO_COSTLY]
+    return next(((index, wrong) for index, wrong in enumerate(found) if wrong), None)
 
 
-def measure(pairs: Sequence[tuple[str, str]], outputs: Sequence[str]) -> Distance:
-    """Return how far pairs of bodies, canary's and stable's, lie apart.
+def measure(pairs: Sequence[tuple[str, str]], outputs: Sequence[str]) -> tuple[Distance, ...]:
+    """Return how far each pair of bodies, canary's and stable's, lies apart; up to the first that costs too much.
 
     Raises:
         BrokenInvariant: the process failed by itself: our own bug.
     """
     try:
-        return Distance(**_run({"distance": [list(each) for each in pairs], "outputs": list(outputs)}))
-    except TooCostly:
-        return Distance(shapes=f"not compared, because {TOO_COSTLY}")
+        found = _run({"distance": [list(each) for each in pairs], "outputs": list(outputs)})
+    except _TooCostly as limit:
+        found = [*limit.done, asdict(Distance(shapes=f"not compared, because {TOO_COSTLY}"))]
+    return tuple(Distance(**each) for each in found)
 
 
-def _run(task: Mapping[str, Any]) -> Any:
+def _run(task: Mapping[str, Any]) -> list[Any]:
     environment = {"PYTHONPATH": os.pathsep.join(each for each in sys.path if each), "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-s", "-P", "-m", "serinus.gates.confined", str(CPU_SECONDS), str(MEMORY_BYTES)]
     with _AT_ONCE:
@@ -78,29 +84,35 @@ def _run(task: Mapping[str, Any]) -> Any:
                 timeout=_WALL_SECONDS,
             )
         except subprocess.TimeoutExpired as expired:
-            raise TooCostly from expired
+            raise _TooCostly(_read(expired.stdout)) from expired
     if done.returncode < 0 or done.returncode == _OUT_OF_MEMORY:  # ended by a limit of time, or of memory
-        raise TooCostly
+        raise _TooCostly(_read(done.stdout))
     if done.returncode != 0:
         told = done.stderr.decode(errors="replace").strip().splitlines()
         raise BrokenInvariant(f"the process that checks answers ended with {done.returncode}: {told[-1:]}")
-    return json.loads(done.stdout)
+    return _read(done.stdout)
 
 
-def _answer(task: Mapping[str, Any]) -> Any:
-    """Do a task; runs in the process of its own."""
+def _read(written: bytes | None) -> list[Any]:
+    """Return the results that were written whole, one a line."""
+    return [json.loads(line) for line in (written or b"").splitlines(keepends=True) if line.endswith(b"\n")]
+
+
+def _answers(task: Mapping[str, Any]) -> Iterator[Any]:
+    """Do a task and yield what comes of each of its parts; runs in the process of its own."""
     if "check" in task:
-        for index, (body, expect) in enumerate(task["check"]):
-            if wrong := _wrong(body, _expect(expect)):
-                return [index, wrong]
-        return None
-    found = Distance()
-    try:
-        for canary, stable in task["distance"]:
-            found = found.plus(distance(canary, stable, task["outputs"]))
-    except (RecursionError, jsonpath.JSONPathError) as error:
-        found = Distance(shapes=f"not compared: {type(error).__name__}: {error}"[:200])
-    return asdict(found)
+        for body, expect in task["check"]:
+            wrong = _wrong(body, _expect(expect))
+            yield wrong
+            if wrong:
+                return
+        return
+    for canary, stable in task["distance"]:
+        try:
+            found = distance(canary, stable, task["outputs"])
+        except (RecursionError, jsonpath.JSONPathError) as error:
+            found = Distance(shapes=f"not compared: {type(error).__name__}: {error}"[:200])
+        yield asdict(found)
 
 
 def _wrong(body: str, expect: Expect) -> str:
@@ -120,7 +132,10 @@ def _main() -> None:
     for what, most in zip((resource.RLIMIT_CPU, resource.RLIMIT_AS), map(int, sys.argv[1:]), strict=True):
         resource.setrlimit(what, (most, most))
     try:
-        json.dump(_answer(json.load(sys.stdin)), sys.stdout)
+        for each in _answers(json.load(sys.stdin)):
+            # At once: what is not written when a limit ends the process is what cost too much.
+            sys.stdout.write(json.dumps(each) + "\n")
+            sys.stdout.flush()
     except MemoryError:
         sys.exit(_OUT_OF_MEMORY)
 

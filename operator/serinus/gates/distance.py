@@ -56,7 +56,14 @@ class Distance:
 
         A pair in which nothing was found to compare exceeds any: nobody knows how far it lies apart.
         """
-        return bool(self.shapes) or self.unlike > 0 or self.blank > 0 or not self.largest <= tolerance
+        return self._is_unlike() or not self.largest <= tolerance
+
+    def is_worse_than(self, other: "Distance") -> bool:
+        """Tell whether another pair lies less far apart; what no tolerance allows is the worst."""
+        return (self._is_unlike(), self.largest) > (other._is_unlike(), other.largest)
+
+    def _is_unlike(self) -> bool:
+        return bool(self.shapes) or self.unlike > 0 or self.blank > 0
 
     def __str__(self) -> str:
         told = []

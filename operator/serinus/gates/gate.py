@@ -26,7 +26,7 @@ PAUSE_SECONDS = 1.0
 """Between two tries of one request."""
 _SHORTEST_SECONDS = 1.0
 _REPORT_SECONDS = 10.0
-_SHORT_EXCERPT = 100
+_SHORT_EXCERPT = 120
 _LONGEST_MESSAGE = 2000
 _PORTION_LENGTH = 1024 * 1024
 
@@ -61,6 +61,17 @@ class Job:
     def quoted(self) -> str:
         """Return the model's name as a part of a path."""
         return quote(self.model, safe="")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pair:
+    """The answers of both sides to one golden request."""
+
+    number: int
+    """Of the request, from 1."""
+    distance: Distance
+    canary: Answer
+    stable: Answer
 
 
 class _Failed(SerinusError):
@@ -221,18 +232,22 @@ class Gate:
 
     def _compare_outputs(self, golden: Golden) -> None:
         """Send golden requests to one pod of each side and tell how far their outputs lie apart."""
-        canary, found = self.job.canary[0], Distance()
+        canary, found, worst = self.job.canary[0], Distance(), None
         outputs = golden.outputs or DEFAULT_OUTPUTS.get(self.job.protocol, ())
-        portion: list[Exchange] = []
+        number = 0
         try:
             for portion in _portions((request, self._whole(canary, request)) for request in golden.requests):
                 self._check_json(canary, portion)
-                pairs = [(answer.body, self._of_stable(request).body) for request, answer in portion]
-                found = found.plus(confined.measure(pairs, outputs))
+                pairs = [(answer, self._of_stable(request)) for request, answer in portion]
+                for pair, apart in zip(pairs, _measure(pairs, outputs), strict=False):
+                    number += 1
+                    found = found.plus(apart)
+                    if worst is None or apart.is_worse_than(worst.distance):
+                        worst = _Pair(number=number, distance=apart, canary=pair[0], stable=pair[1])
         except NoAnswer as error:
             self._cannot_compare("golden", error, must_hold=golden.tolerance is not None)
             return
-        self._judge_distance(golden, outputs, found, portion[-1])
+        self._judge_distance(golden, outputs, found, worst)
 
     def _whole(self, target: Target, request: GateRequest) -> Answer:
         answer = self._answered(target, request)
@@ -254,14 +269,12 @@ class Gate:
             )
         return answer
 
-    def _judge_distance(self, golden: Golden, outputs: Sequence[str], found: Distance, last: Exchange) -> None:
+    def _judge_distance(self, golden: Golden, outputs: Sequence[str], found: Distance, worst: _Pair | None) -> None:
         told = f"golden: over {len(golden.requests)} requests to both sides {found}"
         if golden.tolerance is not None and found.exceeds(golden.tolerance):
-            request, answer = last
             raise _Failed(
                 contract.REASON_GOLDEN_DIFFERS,
-                f"{told}, tolerance {golden.tolerance:g}{_advice(found, outputs)}; the last answer of the canary, to "
-                f"{_name(request)}: {answer.excerpt()}",
+                f"{told}, tolerance {golden.tolerance:g}{_advice(found, outputs)}{_quoted(golden, worst)}",
             )
         self._told.append(told + _advice(found, outputs))
 
@@ -319,6 +332,21 @@ def _wrong_answer(target: Target, request: GateRequest, answer: Answer, wrong: s
         contract.REASON_SMOKE_FAILED,
         f"{_name(request)} of pod {target.pod} answered {answer.status} in {answer.milliseconds} ms, "
         f"{wrong}: {answer.excerpt()}",
+    )
+
+
+def _measure(pairs: Sequence[tuple[Answer, Answer]], outputs: Sequence[str]) -> tuple[Distance, ...]:
+    return confined.measure([(mine.body, theirs.body) for mine, theirs in pairs], outputs)
+
+
+def _quoted(golden: Golden, worst: _Pair | None) -> str:
+    """Quote what both sides answered to the request whose answers lie furthest apart."""
+    if worst is None:
+        return ""
+    request = golden.requests[worst.number - 1]
+    return (
+        f"; furthest apart is request {worst.number}, {_name(request)}: the canary answered "
+        f"{worst.canary.excerpt(_SHORT_EXCERPT)}, stable {worst.stable.excerpt(_SHORT_EXCERPT)}"
     )
 
 
