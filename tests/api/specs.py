@@ -489,6 +489,7 @@ GOOD = {
     "all of a day's durations": rollout(maxWait="1.5h", keepOld="0s", progressDeadline="1h30m0.5s"),
     "no pods": minimal(replicas=0),
     "smoke": steps(SMOKE, {"weight": 5}),
+    "a gate of pods that speak http": smoke(contract="Report") | {"service": {"port": 80, "appProtocol": "http"}},
     "only a contract": smoke(contract="Require") | {"runtime": "mlserver"},
     "anything as an expectation": asked(
         expect={
@@ -568,6 +569,13 @@ RESERVED = {
         smoke(contract="Report") | {"template": {"spec": {"hostNetwork": True, "containers": [dict(CONTAINER)]}}},
         "spec.template.spec.hostNetwork",
     ),
+    **{
+        f"smoke of pods that speak {protocol}": (
+            smoke(contract="Report") | {"service": {"port": 80, "appProtocol": protocol}},
+            "spec.service.appProtocol",
+        )
+        for protocol in ("https", "HTTPS", "kubernetes.io/h2c", "grpc", "http2")
+    },
     "contract of a protocol without metadata": (smoke(contract="Require"), "spec.rollout.steps[0].smoke.contract"),
     "match": (steps({"match": {"headers": [{"name": "x"}]}}, {"weight": 5}), "spec.rollout.steps[0].match"),
     "waiting at 100": (steps({"weight": 50}, {"weight": 100, "atLeast": "5m"}), "spec.rollout.steps[1].atLeast"),

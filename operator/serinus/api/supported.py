@@ -30,6 +30,10 @@ _STEP = {
 _SIGNAL = {
     "disabled": "remove the signal instead; policies are not read yet",
 }
+# What a gate's plain HTTP/1.1 gets no answer from; in the spelling of Kubernetes and of meshes, in lower case.
+_NO_PLAIN_HTTP = frozenset(
+    {"https", "tls", "wss", "kubernetes.io/wss", "http2", "h2", "h2c", "kubernetes.io/h2c", "grpc"}
+)
 
 
 def _set(holder: object, path: str, advice: Mapping[str, str]) -> Iterator[str]:
@@ -71,6 +75,12 @@ def _gates(spec: ModelDeploymentSpec) -> Iterator[str]:
         yield (
             "spec.template.spec.hostNetwork with a smoke step is not supported yet, because the port may be another "
             "pod's: remove one of them"
+        )
+    protocol = spec.service.app_protocol if spec.service is not None else None
+    if gates and protocol is not None and protocol.lower() in _NO_PLAIN_HTTP:
+        yield (
+            f"spec.service.appProtocol {protocol} with a smoke step is not supported yet, because canary pods are "
+            "asked in plain HTTP/1.1: remove the smoke step, or remove appProtocol if their port speaks that, too"
         )
     serving = preset(spec.runtime).serving
     has_metadata = serving is not None and serving.protocol in {"v1", "v2"}
