@@ -13,7 +13,7 @@ from itertools import accumulate
 from typing import Any
 
 from prometheus_client import REGISTRY, CollectorRegistry, values
-from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
@@ -25,6 +25,8 @@ from serinus_instrument.settings import Settings
 log = logging.getLogger("serinus_instrument")
 
 FLUSH_SECONDS = 1.0
+ONE_FOR_ALL = "max"
+"""Constants are the same in all processes of a server, and not to be added."""
 
 
 class Book(Collector):
@@ -110,10 +112,12 @@ class Files:
         key = (name, label_values)
         cell, before, earlier = self._written.get(key, (None, 0.0, 0.0))
         if cell is None:
-            cell = values.ValueClass(metric.kind.value, metric.name, name, labels, label_values, metric.means)
+            cell = values.ValueClass(
+                metric.kind.value, metric.name, name, labels, label_values, metric.means, multiprocess_mode=ONE_FOR_ALL
+            )
             cell.set(value)
         # The sum over all processes must not fall because one of them began again: all of it would look new.
-        if value < before and not name.endswith("_sum"):
+        if value < before and not name.endswith("_sum") and metric.kind is not Kind.GAUGE:
             earlier += before
         if value != before:
             cell.set(earlier + value)
@@ -174,6 +178,12 @@ def _family(metric: Metric, counts: Sequence[Count | Histogram]) -> Family:
             if isinstance(each, Count):
                 counter.add_metric(each.labels, each.value)
         return counter
+    if metric.kind is Kind.GAUGE:
+        gauge = GaugeMetricFamily(metric.name, metric.means, labels=metric.labels)
+        for each in counts:
+            if isinstance(each, Count):
+                gauge.add_metric(each.labels, each.value)
+        return gauge
     family = HistogramMetricFamily(metric.name, metric.means, labels=metric.labels)
     for each in counts:
         if isinstance(each, Histogram):
@@ -191,7 +201,7 @@ def _cells(each: Count | Histogram) -> Iterator[tuple[str, tuple[str, ...], tupl
     """Yield name, labels and value of each cell of a file; buckets are not cumulative there."""
     metric = each.metric
     if isinstance(each, Count):
-        yield f"{metric.name}_total", metric.labels, each.labels, each.value
+        yield metric.exported, metric.labels, each.labels, each.value
         return
     yield f"{metric.name}_sum", metric.labels, each.labels, each.total
     for bound, count in zip([*each.edges, float("inf")], each.counts, strict=True):

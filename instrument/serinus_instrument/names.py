@@ -26,6 +26,7 @@ class Kind(StrEnum):
 
     COUNTER = "counter"
     HISTOGRAM = "histogram"
+    GAUGE = "gauge"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +34,7 @@ class Metric:
     """One metric family."""
 
     name: str
-    """Without ``_total`` or ``_bucket``."""
+    """Of a counter without ``_total``, of a histogram without ``_bucket``."""
     kind: Kind
     labels: tuple[str, ...]
     means: str
@@ -43,7 +44,7 @@ class Metric:
     @property
     def exported(self) -> str:
         """Return the name as Prometheus has it, of a histogram that of its buckets."""
-        return f"{self.name}_total" if self.kind is Kind.COUNTER else f"{self.name}_bucket"
+        return self.name + {Kind.COUNTER: "_total", Kind.HISTOGRAM: "_bucket", Kind.GAUGE: ""}[self.kind]
 
 
 def _counter(name: str, labels: str, means: str, feeds: str = "") -> Metric:
@@ -54,6 +55,10 @@ def _histogram(name: str, labels: str, means: str, feeds: str = "") -> Metric:
     return Metric(name=name, kind=Kind.HISTOGRAM, labels=tuple(labels.split()), means=means, feeds=feeds)
 
 
+def _constant(name: str, labels: str, means: str, feeds: str) -> Metric:
+    return Metric(name=name, kind=Kind.GAUGE, labels=tuple(labels.split()), means=means, feeds=feeds)
+
+
 PREDICTIONS = _counter("serinus_predictions", "model", "Predictions made, one per row.", "Implausible")
 PREDICTION = _histogram("serinus_prediction", "model output", "Numeric outputs.", "PredictionDrift")
 PREDICTED_CLASS = _counter(
@@ -62,6 +67,30 @@ PREDICTED_CLASS = _counter(
 FEATURE = _histogram("serinus_feature", "model feature", "Values of a numeric input.", "FeatureDrift")
 FEATURE_CATEGORY = _counter(
     "serinus_feature_category", "model feature category", "Values of a categorical input.", "FeatureDrift"
+)
+TRAINING_PREDICTION = _constant(
+    "serinus_training_prediction_bucket",
+    "model output le",
+    "Numeric outputs in the training profile, cumulative; constant.",
+    "PredictionDrift",
+)
+TRAINING_CLASS = _constant(
+    "serinus_training_predicted_class",
+    "model output class",
+    "Classes in the training profile; constant.",
+    "PredictionDrift",
+)
+TRAINING_FEATURE = _constant(
+    "serinus_training_feature_bucket",
+    "model feature le",
+    "A numeric input in the training profile, cumulative; constant.",
+    "FeatureDrift",
+)
+TRAINING_CATEGORY = _constant(
+    "serinus_training_feature_category",
+    "model feature category",
+    "A categorical input in the training profile; constant.",
+    "FeatureDrift",
 )
 FEATURE_MISSING = _counter(
     "serinus_feature_missing",
@@ -98,4 +127,8 @@ METRICS = (
     REQUEST_ROWS,
     REQUEST_BYTES,
     TROUBLE,
+    TRAINING_PREDICTION,
+    TRAINING_CLASS,
+    TRAINING_FEATURE,
+    TRAINING_CATEGORY,
 )

@@ -31,6 +31,8 @@ class Bins:
 
     edges: tuple[float, ...] = ()
     categories: tuple[str, ...] = ()
+    counts: tuple[int, ...] = ()
+    """Of the training data: per category, or per bucket, not cumulative, one more than edges; empty: not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +100,9 @@ def _bins(where: str, body: Any) -> Bins:
     if categories is not None:
         if not isinstance(categories, dict) or not 1 <= len(categories) <= MOST_BUCKETS:
             raise BadProfile(f"{where}.categories of the training profile is no object of 1 to {MOST_BUCKETS} counts")
-        return Bins(categories=tuple(sorted(map(str, categories))))
+        ordered = sorted((str(name), count) for name, count in categories.items())
+        counts = _counts(where, [count for _, count in ordered])
+        return Bins(categories=tuple(name for name, _ in ordered), counts=counts)
     try:
         numbers = tuple(float(each) for each in edges or ())
     except (TypeError, ValueError):
@@ -106,4 +110,13 @@ def _bins(where: str, body: Any) -> Bins:
     ascending = all(lower < upper for lower, upper in pairwise(numbers))
     if not 1 <= len(numbers) <= MOST_BUCKETS or not ascending or not all(map(math.isfinite, numbers)):
         raise BadProfile(f"{where}.edges of the training profile are not 1 to {MOST_BUCKETS} ascending numbers")
-    return Bins(edges=numbers)
+    counts = () if body.get("counts") is None else _counts(where, body["counts"])
+    if counts and len(counts) != len(numbers) + 1:
+        raise BadProfile(f"{where}.counts of the training profile are not one more than its edges")
+    return Bins(edges=numbers, counts=counts)
+
+
+def _counts(where: str, given: Any) -> tuple[int, ...]:
+    if not isinstance(given, list) or not all(type(each) is int and each >= 0 for each in given):
+        raise BadProfile(f"{where} of the training profile has counts that are no whole numbers from 0 on")
+    return tuple(given)

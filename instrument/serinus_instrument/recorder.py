@@ -23,6 +23,7 @@ from serinus_instrument.names import Metric
 from serinus_instrument.outputs import Said, read_outputs, read_probabilities
 from serinus_instrument.revisions import Revisions, own_revision
 from serinus_instrument.settings import Settings
+from serinus_instrument.trained import trained
 from serinus_instrument.values import name_of
 
 log = logging.getLogger("serinus_instrument")
@@ -35,7 +36,7 @@ TROUBLES = ("input", "output", "outcome", "profile", "bound", "internal")
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """A counter as it stands."""
+    """A counter as it stands, or a constant."""
 
     metric: Metric
     labels: tuple[str, ...]
@@ -147,6 +148,7 @@ class Recorder:
                 _histogram(names.REQUEST_ROWS, (model,), self._rows),
                 _histogram(names.REQUEST_BYTES, (model,), self._bytes),
                 *(Count(names.TROUBLE, (model, reason), n) for reason, n in self._trouble.items()),
+                *self._trained,
             )
 
     def _begin(self) -> None:
@@ -156,8 +158,23 @@ class Recorder:
         self._answers = Answers(self.settings, self._note)
         self._rows = Numbers(ROWS_EDGES)
         self._bytes = Numbers(BYTES_EDGES)
+        self._trained = tuple(self._constants())
         self._revisions = Revisions(self.revision)
         self._outcomes = {(self.revision, RIGHT): 0, (self.revision, WRONG): 0}
+
+    def _constants(self) -> Iterator[Count]:
+        """Yield what the training profile says of all that is counted in its bins."""
+        profile, said, seen = self.settings.profile, dict(self._answers), dict(self._features)
+        learnt = {} if profile.prediction is None else {names.MAIN_OUTPUT: profile.prediction}
+        features = {name_of(name): bins for name, bins in profile.features.items()}
+        for found, cells, buckets, categories in (
+            (learnt, said, names.TRAINING_PREDICTION, names.TRAINING_CLASS),
+            (features, seen, names.TRAINING_FEATURE, names.TRAINING_CATEGORY),
+        ):
+            for name, bins in found.items():
+                metric = buckets if bins.edges else categories
+                for place, n in trained(bins, cells.get(name)):
+                    yield Count(metric, (self.model, name, place), n)
 
     def _read(self, answer: Any, probabilities: bool) -> Said:
         if probabilities:

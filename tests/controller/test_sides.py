@@ -296,6 +296,62 @@ def test_names_in_the_reference_and_groups_in_the_pods_are_no_drift() -> None:
     assert "the training reference has names" in found.message
 
 
+def with_profile(scraped: Scraped, pod: str, edges: str = "0.25 0.5 1 +Inf", model: str = "fraud") -> Scraped:
+    """Let a pod export what its training profile counted: ten per bucket, none above the last edge."""
+    labels = {"model": model}
+    for i, le in enumerate(edges.split(), 1):
+        at = 10.0 * min(i, len(edges.split()) - 1)
+        scraped.counter(pod, "serinus_training_prediction_bucket", 0, at, output="prediction", le=le, **labels)
+        scraped.counter(pod, "serinus_training_feature_bucket", 0, 2 * at, feature="age", le=le, **labels)
+    for country, n in (("de", 8.0), ("it", 2.0), ("__other__", 0.0)):
+        where = {"feature": "country", "category": country}
+        scraped.counter(pod, "serinus_training_feature_category", 0, n, **where, **labels)
+    return scraped
+
+
+def finer(scraped: Scraped) -> Scraped:
+    for pod in (C1, S1):
+        rows = {"0.25": 3.0, "0.5": 3.0, "1": 4.0, "+Inf": 0.0}
+        scraped.histogram(pod, "serinus_prediction", rows, model="fraud", output="prediction")
+        scraped.histogram(pod, "serinus_feature", rows, model="fraud", feature="age")
+    return scraped
+
+
+KSERVE = {"canary": "kserve", "stable": "kserve"}
+EXPORTED = {
+    "predictions": (data(SignalKind.PREDICTION_DRIFT), (10, 10, 10, 0)),
+    "a numeric feature": (data(SignalKind.FEATURE_DRIFT, feature="age"), (20, 20, 20, 0)),
+    "categories": (data(SignalKind.FEATURE_DRIFT, feature="country"), (0, 8, 0, 2)),
+    "what a person gave comes first": (
+        data(SignalKind.PREDICTION_DRIFT, reference=Reference(counts=(5, 4, 1, 1), edges=(0.25, 0.5, 1.0))),
+        (5, 4, 1, 1),
+    ),
+}
+
+
+@pytest.mark.parametrize(("signal", "reference"), EXPORTED.values(), ids=EXPORTED)
+def test_the_profile_inside_stables_model_is_the_reference(signal: Signal, reference: tuple[int, ...]) -> None:
+    scraped = with_profile(with_profile(finer(instrumented(Scraped())), S1), S1, model="another")
+    # The canary may have been trained on newer data; it is compared with what stable knows.
+    with_profile(scraped, C1, "0.25 0.5 1 2 3 +Inf")
+    for country in ("it", "__other__"):
+        scraped.counter(S1, "serinus_feature_category_total", 0, model="fraud", feature="country", category=country)
+    found = tick(scraped, signal, **KSERVE)
+    assert found.tick.measurements["it"].reference == reference
+    assert found.measuring.available, found.measuring.message
+    assert "training profile" not in found.measuring.message
+
+
+def test_a_profile_that_does_not_fit_is_told_and_the_sides_are_compared_without_it() -> None:
+    for signal in (data(SignalKind.PREDICTION_DRIFT), data(SignalKind.FEATURE_DRIFT, feature="age")):
+        plain = one(finer(instrumented(Scraped())), signal, **KSERVE)
+        found = tick(with_profile(finer(instrumented(Scraped())), S1, "0.3 0.6 +Inf"), signal, **KSERVE)
+        assert found.tick.measurements["it"] == plain
+        assert plain.reference is None
+        assert found.measuring.available
+        assert "it: the training profile that stable's pods export has other edges" in found.measuring.message
+
+
 MISMATCHES = {
     "categories for edges": (
         data(SignalKind.PREDICTION_DRIFT, reference=Reference(counts=(1, 1), categories=("a", "b"))),

@@ -39,7 +39,14 @@ CASES = {
         [0.1, 0.6, math.nan],
         PROFILE,
         (0.0, 0.5),
-        {"implausible": [3, 2], "accuracy": [3, 1], "predictions": [[1, 0, 1, 0], {}], "features": [[1, 1, 1], {}]},
+        {
+            "implausible": [3, 2],
+            "accuracy": [3, 1],
+            "predictions": [[1, 0, 1, 0], {}],
+            "features": [[1, 1, 1], {}],
+            "training_predictions": [[1, 1, 1, 1], {}],
+            "training_features": [[1, 1, 1], {}],
+        },
     ),
     "classes": (
         ["cat", "cat", "cow"],
@@ -50,6 +57,8 @@ CASES = {
             "accuracy": [3, 1],
             "predictions": [[], {"cat": 2, "dog": 0, "__other__": 1}],
             "features": [[1, 1, 1], {}],
+            "training_predictions": [[], {"cat": 1, "dog": 1, "__other__": 0}],
+            "training_features": [[1, 1, 1], {}],
         },
     ),
 }
@@ -73,3 +82,4 @@ def test_the_preset_counts_what_was_predicted(case: str) -> None:
     found = counted(shown.bind(preset("instrument")), shown)
     assert found["accuracy"] == [4, 3]
     assert found["features"] == [[], {"de": 2, "fr": 1, "__other__": 0}]
+    assert found["training_features"] == [[], {"de": 5, "fr": 1, "__other__": 0}]

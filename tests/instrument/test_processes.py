@@ -26,6 +26,11 @@ if sys.argv[1] == "again":
         model = instrument(lambda rows: ["cat"] * len(rows), profile=profile, plausible=classes)
         model([[0.5]])
         flush()
+if sys.argv[1] == "newer":
+    flush()
+    newer = {"schema": 1, "features": {"x": {"edges": [-1.0, 1.0], "counts": [0, 1, 0]}}}
+    model = instrument(lambda rows: ["cat"] * len(rows), profile=newer, plausible=["cat"])
+    flush()
 if sys.argv[1] == "locked":
     with recorder_behind(model)._lock:  # as if another thread counted just now
         child = os.fork()
@@ -112,3 +117,18 @@ def test_counts_are_written_while_the_process_lives(tmp_path):
             assert living.poll() is None, living.communicate()[1]
     finally:
         living.communicate("", timeout=60)
+
+
+def test_what_the_training_data_had_is_no_count_of_a_process(tmp_path):
+    for each in [process(tmp_path, "alone") for _ in range(2)]:
+        _, told = each.communicate(timeout=60)
+        assert each.returncode == 0, told
+    shown = collected(tmp_path)
+    assert shown.all("serinus_training_feature_bucket", "feature", "le") == {"x/-1.0": 1, "x/1.0": 2, "x/+Inf": 3}
+
+
+def test_a_newer_profile_takes_the_place_of_the_older_one(tmp_path):
+    one = process(tmp_path, "newer")
+    _, told = one.communicate(timeout=60)
+    assert one.returncode == 0, told
+    assert collected(tmp_path).all("serinus_training_feature_bucket", "le") == {"1.0": 1, "+Inf": 1}

@@ -275,3 +275,47 @@ class TestBesideTheServer:
         (tmp_path / "p.json").write_text("{}")
         with pytest.raises(BadProfile, match="schema"):
             instrument(math.sqrt, profile=tmp_path / "p.json", registry=CollectorRegistry())
+
+
+LEARNT = {
+    "schema": 1,
+    "prediction": {"categories": {"cat": 7, "dog": 2, "__other__": 1}},
+    "features": {
+        "age": {"edges": [20, 1e6], "counts": [3, 6, 1]},
+        "city": {"categories": {"x" * 128 + "a": 4, "x" * 128 + "b": 5}},
+        "left": {"edges": [1.0], "counts": [9, 9]},
+        "bare": {"edges": [1.0]},
+        "names": {"categories": {f"n{i}": 1 for i in range(200)}},
+    },
+}
+
+
+def test_the_servers_export_what_the_profile_counted_of_all_that_they_count_in_its_bins():
+    registry = CollectorRegistry()
+    instrument(lambda rows: rows, profile=LEARNT, exclude=["left"], registry=registry)
+    shown = Shown(registry)
+    by_class = shown.all("serinus_training_predicted_class", "output", "class")
+    assert by_class == {"prediction/cat": 7, "prediction/dog": 2, "prediction/__other__": 1}
+    assert shown.all("serinus_training_feature_bucket", "feature", "le") == {
+        "age/20.0": 3,
+        "age/1e+06": 9,
+        "age/+Inf": 10,
+    }
+    # What is cut to one label is one category, and what counts in groups has no names.
+    assert shown.all("serinus_training_feature_category", "feature", "category") == {"city/" + "x" * 128: 9}
+    assert shown.all("serinus_training_prediction_bucket", "le") == {}
+
+
+@pytest.mark.parametrize("counts", [[1], [1, 2, 3], [1, -1], [1, 0.5], [1, True], {"a": 1}])
+def test_counts_that_do_not_fit_their_edges_are_no_profile(counts):
+    with pytest.raises(BadProfile, match=r"features\.age"):
+        read_profile(json.dumps({"schema": 1, "features": {"age": {"edges": [1.0], "counts": counts}}}))
+
+
+def test_what_is_exported_is_what_a_config_map_would_give():
+    registry = CollectorRegistry()
+    instrument(lambda rows: rows, profile=LEARNT, registry=registry)
+    whole = {name: each for name, each in LEARNT["features"].items() if name != "bare"}
+    given = read_reference(json.dumps({**LEARNT, "features": whole}), "age")
+    exported = Shown(registry).buckets("serinus_training_feature", feature="age")
+    assert tuple(exported) == given.counts

@@ -7,7 +7,7 @@ import math
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,8 @@ def counted(preset: Preset, exposition: Exposition) -> dict[str, Any]:
     for kind in ("predictions", "features"):
         if distributions := getattr(preset, kind):
             found[kind] = [_spread(each, series) for each in distributions]
+            if trained := [each for each in distributions if each.training]:
+                found[f"training_{kind}"] = [_spread(_of_training(each), series) for each in trained]
     return found
 
 
@@ -142,6 +144,12 @@ def _latency(histogram: Histogram, series: tuple[Series, ...], bound: float) -> 
     at_bound = [buckets[edge] for edge in finite if math.isclose(seconds[edge], bound)]
     found: dict[str, float] = {"total": total, "bound": bound, "slow": total - sum(at_bound)}
     return found | ({"largest": float(f"{seconds[finite[-1]]:.9g}")} if finite else {})
+
+
+def _of_training(distribution: Distribution) -> Distribution:
+    if distribution.buckets is not None:
+        return replace(distribution, buckets=distribution.training)
+    return replace(distribution, categories=distribution.training)
 
 
 def _spread(distribution: Distribution, series: tuple[Series, ...]) -> list[int] | dict[str, int]:

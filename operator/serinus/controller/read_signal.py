@@ -22,13 +22,13 @@ from serinus.judge.measurements import (
 from serinus.prometheus.reader import Reader
 from serinus.rollout.types import Signal, SignalKind
 from serinus.signals.counts import ILLEGIBLE, NO_NUMBER, Rates, Targets
-from serinus.signals.histogram import in_buckets
 from serinus.signals.legibility import why_illegible
 from serinus.signals.naming import divide_alike, in_groups
 from serinus.signals.placeholders import tells_sides_apart
 from serinus.signals.presets import Distribution, Histogram, Preset
 from serinus.signals.scope import BySide, Scope, Side
 from serinus.signals.selectors import Selector
+from serinus.signals.training import Trained, fitted, read_training
 from serinus.signals.views import (
     DRIFT_KINDS,
     RATE_KINDS,
@@ -107,7 +107,7 @@ def _read_latency(signal: Signal, views: Views, scope: Scope, reader: Reader) ->
     histograms = histogram_of(signal, views, scope.model)
     around = _around(histograms.mapped(lambda of: of.buckets[0]), _described(signal, views, scope), scope, reader)
     if signal.bound_seconds is None:
-        return _read_histogram(signal, histograms, around, reader)
+        return _read_histogram(Trained(), histograms, around, reader)
     rates, edge = reader.slow(histograms, signal.bound_seconds)
     return _compare_rates(rates, around, edge.note if edge else "")
 
@@ -122,10 +122,17 @@ def _read_drift(signal: Signal, views: Views, scope: Scope, reader: Reader) -> S
         )
     chosen = choices[0] if len(choices) == 1 else next((each for each in choices if reader.has(each)), choices[0])
     around = _around(chosen.mapped(_selector), views.mapped(lambda of: of.server), scope, reader)
+    trained = _trained(signal, chosen.stable, reader)
     if chosen.canary.buckets is None:
-        return _read_categories(signal, chosen, around, reader)
+        return _read_categories(trained, chosen, around, reader)
     histograms = chosen.mapped(lambda of: Histogram(buckets=(_selector(of),), seconds_per_unit=1.0))
-    return _read_histogram(signal, histograms, around, reader)
+    return _read_histogram(trained, histograms, around, reader)
+
+
+def _trained(signal: Signal, stable: Distribution, reader: Reader) -> Trained:
+    if signal.reference is not None or stable.training is None:
+        return Trained(reference=signal.reference, given=signal.reference is not None)
+    return read_training(reader.training(stable.training), stable.label)
 
 
 def _selector(distribution: Distribution) -> Selector:
@@ -135,7 +142,9 @@ def _selector(distribution: Distribution) -> Selector:
     return selector
 
 
-def _read_histogram(signal: Signal, histograms: BySide[Histogram], around: "_Around", reader: Reader) -> SignalReading:
+def _read_histogram(
+    trained: Trained, histograms: BySide[Histogram], around: "_Around", reader: Reader
+) -> SignalReading:
     tallies, buckets = reader.histogram(histograms)
     metric = around.metric.canary
     if buckets is not None and not buckets.edges:
@@ -143,10 +152,10 @@ def _read_histogram(signal: Signal, histograms: BySide[Histogram], around: "_Aro
             contract.REASON_BUCKET_MISMATCH,
             f"the histograms {metric} of canary and stable have too few buckets in common: give both the same buckets",
         )
-    reference = None
-    if signal.reference is not None and buckets is not None:
-        reference = in_buckets(signal.reference.counts, signal.reference.edges, buckets.edges)
-        if reference is None:
+    reference, note = None, trained.note
+    if trained.reference is not None and buckets is not None:
+        reference, note = fitted(trained, trained.reference, buckets.edges)
+        if reference is None and trained.given:
             return missing(
                 contract.REASON_BUCKET_MISMATCH,
                 f"the histogram {metric} has buckets with other edges than the training reference: "
@@ -163,11 +172,19 @@ def _read_histogram(signal: Signal, histograms: BySide[Histogram], around: "_Aro
         edges=buckets.edges,
         reference=None if reference is None else tuple(reference),
     )
-    return SignalReading(measurement=measurement, left_out=_left_out(counts), unseen=_unseen(counts.canary[0], around))
+    return SignalReading(
+        measurement=measurement,
+        note=note,
+        left_out=_left_out(counts),
+        unseen=_unseen(counts.canary[0], around),
+    )
 
 
-def _read_categories(signal: Signal, wanted: BySide[Distribution], around: "_Around", reader: Reader) -> SignalReading:
-    if signal.reference is not None and signal.reference.edges:
+def _read_categories(
+    trained: Trained, wanted: BySide[Distribution], around: "_Around", reader: Reader
+) -> SignalReading:
+    reference = trained.reference
+    if reference is not None and reference.edges:
         return missing(
             contract.REASON_BUCKET_MISMATCH,
             f"the training reference has edges, but {around.metric.canary} counts categories: "
@@ -182,7 +199,7 @@ def _read_categories(signal: Signal, wanted: BySide[Distribution], around: "_Aro
             "other side by name, which cannot be compared: give both the same training profile, or let this signal "
             "only observe in this rollout",
         )
-    if signal.reference is not None and in_groups(names) and not in_groups(signal.reference.categories):
+    if reference is not None and in_groups(names) and not in_groups(reference.categories):
         return missing(
             contract.REASON_BUCKET_MISMATCH,
             f"the training reference has names, but {around.metric.canary} counts in groups: "
@@ -192,8 +209,8 @@ def _read_categories(signal: Signal, wanted: BySide[Distribution], around: "_Aro
     sides = _sides(counts, around, (0,) * len(names))
     if isinstance(sides, SignalReading) or not names:
         return sides if isinstance(sides, SignalReading) else _no_series(around)
-    trained = dict(zip(signal.reference.categories, signal.reference.counts, strict=True)) if signal.reference else {}
-    categories = tuple(sorted({*names, *trained}))
+    learnt = dict(zip(reference.categories, reference.counts, strict=True)) if reference else {}
+    categories = tuple(sorted({*names, *learnt}))
     place = {name: i for i, name in enumerate(names)}
 
     def spread(row: tuple[int, ...]) -> tuple[int, ...]:
@@ -203,9 +220,14 @@ def _read_categories(signal: Signal, wanted: BySide[Distribution], around: "_Aro
         canary={pod: spread(row) for pod, row in sides.canary.items()},
         stable={pod: spread(row) for pod, row in sides.stable.items()},
         categories=categories,
-        reference=tuple(trained.get(name, 0) for name in categories) if signal.reference else None,
+        reference=tuple(learnt.get(name, 0) for name in categories) if reference else None,
     )
-    return SignalReading(measurement=measurement, left_out=_left_out(counts), unseen=_unseen(counts.canary[0], around))
+    return SignalReading(
+        measurement=measurement,
+        note=trained.note,
+        left_out=_left_out(counts),
+        unseen=_unseen(counts.canary[0], around),
+    )
 
 
 def _read_query(signal: Signal, reader: Reader) -> SignalReading:

@@ -26,7 +26,7 @@ from serinus.signals.histogram import (
 )
 from serinus.signals.placeholders import MODEL, tells_sides_apart
 from serinus.signals.presets import Counters, Distribution, Histogram
-from serinus.signals.samples import NAME_LABEL, POD_LABEL, Track
+from serinus.signals.samples import NAME_LABEL, POD_LABEL, Sample, Track
 from serinus.signals.scope import BySide, Scope, Side, alike
 from serinus.signals.selectors import Selector
 
@@ -213,6 +213,16 @@ class Reader:
         return frozenset(
             name for name, pods in asked[None][1].items() if any(self._scope.side_of(pod) is side for pod in pods)
         )
+
+    def training(self, constants: Selector) -> tuple[Sample, ...]:
+        """Return the constants of stable's pods that tell what their training data had.
+
+        Raises:
+            MetricsUnavailable: no usable answer.
+            BadQuery: Prometheus does not understand the selector.
+        """
+        narrowed = queries.of_pods((constants,), self._scope, Side.STABLE)
+        return self._block.instant(queries.newest(narrowed), self._end)
 
     def has(self, wanted: BySide[Distribution]) -> bool:
         """Tell whether any pod exports a distribution at the end of the block.

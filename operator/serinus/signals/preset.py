@@ -132,6 +132,17 @@ class Distribution:
     categories: Written | None = None
     label: str | None = None
     """Of ``categories``."""
+    training: Written | None = None
+    """Gauges with the counts of the training data, in the same form: cumulative by ``le``, or by the same label."""
+
+    def mapped(self, change: Callable[[Selector], Selector]) -> "Distribution":
+        """Return the distribution with each of its selectors changed."""
+        return replace(
+            self,
+            buckets=self.buckets and change(self.buckets),
+            categories=self.categories and change(self.categories),
+            training=self.training and change(self.training),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,9 +241,7 @@ class Preset:
             )
 
         def spread(of: Distribution) -> Distribution:
-            return replace(
-                of, buckets=of.buckets and change(of.buckets), categories=of.categories and change(of.categories)
-            )
+            return of.mapped(change)
 
         return replace(
             self,

@@ -11,7 +11,7 @@ from serinus.signals.capabilities import data_source, obstacle
 from serinus.signals.placeholders import FEATURE, filled
 from serinus.signals.presets import Counters, Distribution, Histogram, Preset, preset, sources
 from serinus.signals.scope import BySide
-from serinus.signals.selectors import Selector, parse_selector
+from serinus.signals.selectors import parse_selector
 
 RATE_KINDS = frozenset({SignalKind.ERRORS, SignalKind.CLIENT_ERRORS, SignalKind.IMPLAUSIBLE, SignalKind.ACCURACY})
 DRIFT_KINDS = frozenset({SignalKind.PREDICTION_DRIFT, SignalKind.FEATURE_DRIFT})
@@ -124,12 +124,7 @@ def _distributions(signal: Signal, view: View) -> tuple[Distribution, ...]:
 
 
 def _of_feature(distribution: Distribution, feature: str) -> Distribution:
-    def fill(selector: Selector | None) -> Selector | None:
-        return selector and filled(selector, {FEATURE: feature})
-
-    return Distribution(
-        buckets=fill(distribution.buckets), categories=fill(distribution.categories), label=distribution.label
-    )
+    return distribution.mapped(lambda selector: filled(selector, {FEATURE: feature}))
 
 
 def _impossible(signal: Signal, known: Preset, view: View) -> NoMetrics:
