@@ -87,6 +87,7 @@ CONTAINER = {"name": "server", "image": "registry.example/fraud:1"}
 
 SCHEMA_WORDS = (
     "should be",
+    "should match",
     "must be of type",
     "must have at most",
     "may not be more",
@@ -245,6 +246,24 @@ BAD = {
     "two kinds in a step": _bad(steps({"weight": 5, "approval": {}}), "spec.rollout.steps[0]", _ONE_KIND),
     "no kind in a step": _bad(steps({"atLeast": "5m"}), "spec.rollout.steps[0]", _ONE_KIND),
     "smoke after a weight": _bad(steps({"weight": 5}, SMOKE), "spec.rollout.steps", "put them before the first weight"),
+    **{
+        f"a header's value with {what}": _bad(
+            asked(headers={"X-Key": value}),
+            "spec.rollout.steps[0].smoke.requests[0].headers.X-Key",
+            "should match '^[ -~]*$'",
+        )
+        for what, value in {"CR and LF": "a\r\nHost: b", "LF at its end": "a\n", "a NUL": "\0", "é": "é"}.items()
+    },
+    "a header of calls that warm up": _bad(
+        smoke(warmUp={"times": 1, "requests": [{"path": "/", "headers": {"X-Key": "\n"}}]}),
+        "spec.rollout.steps[0].smoke.warmUp.requests[0].headers.X-Key",
+        "should match '^[ -~]*$'",
+    ),
+    "too many headers": _bad(
+        asked(headers={f"X-{number}": "" for number in range(17)}),
+        "spec.rollout.steps[0].smoke.requests[0].headers",
+        "at most 16 items",
+    ),
     "smoke without anything": _bad(
         smoke(timeout="5s"), "spec.rollout.steps[0].smoke", "needs at least one of requests, golden, contract, warmUp"
     ),

@@ -31,6 +31,19 @@ def test_null_is_a_value_to_compare_with() -> None:
     assert wrong_json('{"error": "exploded"}', request.expect) == ""
 
 
+@pytest.mark.parametrize("name", ["X-Serinus-Gate", "content-length", "a b", "a:b", "", "x" * 65, "a\r\nb"])
+def test_a_header_that_is_ours_or_no_name_is_refused(name: str) -> None:
+    with pytest.raises(InvalidSpec, match="are written by the operator: remove them"):
+        made(headers={name: "1"})
+
+
+def test_a_header_with_a_line_break_is_refused_with_what_to_do() -> None:
+    with pytest.raises(InvalidSpec, match="printable ASCII characters and no line break: remove all others"):
+        made(headers={"X-Key": "a\r\nHost: b"})
+    (request,) = made(headers={"X-Key": "".join(map(chr, range(32, 127)))}).requests
+    assert len(request.headers["X-Key"]) == 95
+
+
 def costly(parts: int) -> dict[str, Any]:
     return {"allOf": [{"properties": {"a": {"type": "integer"}}}] * parts}
 

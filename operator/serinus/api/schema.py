@@ -21,6 +21,7 @@ _KEPT = (
     "exclusiveMinimum",
     "minLength",
     "maxLength",
+    "pattern",
     "minItems",
     "maxItems",
     "maxProperties",
