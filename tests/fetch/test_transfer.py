@@ -142,6 +142,18 @@ def test_a_file_of_another_length_is_refused_without_any_etag(web, tmp_path):
         assert failed.value.reason is Reason.REPLACED
 
 
+def test_a_file_that_grew_is_refused_where_no_answer_has_a_length(web, tmp_path):
+    web.items["/m.bin"] = Item(CONTENT, etag="", ranges=False, sized=False)
+    found = found_on(web)
+    run(web, tmp_path, found)
+    (tmp_path / "m.bin").unlink()
+    web.items["/m.bin"].content = CONTENT + b"x"
+    with pytest.raises(FetchFailed, match="has more bytes than when it was resolved") as failed:
+        run(web, tmp_path, found)
+    assert failed.value.reason is Reason.REPLACED
+    assert not (tmp_path / "m.bin").exists()
+
+
 def test_parts_of_an_older_file_are_never_mixed_with_a_newer_one(web, tmp_path):
     web.items["/m.bin"] = Item(CONTENT, breaks=[PART + 1] * 3 + [0] * 9)
     with pytest.raises(FetchFailed):

@@ -19,6 +19,8 @@ class Item:
     etag: str = '"one"'
     modified: str = ""
     ranges: bool = True
+    sized: bool = True
+    """Whether it says how long its answer is; else the end of the connection is the end."""
     conditions: bool = True
     """Whether If-Match is understood; many servers ignore it."""
     headers: dict[str, str] = field(default_factory=dict)
@@ -124,7 +126,9 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in {"ETag": item.etag, "Last-Modified": item.modified, **item.headers}.items():
             if value:
                 self.send_header(name, value)
-        self.send_header("Content-Length", str(end - start))
+        if item.sized:
+            self.send_header("Content-Length", str(end - start))
+        self.close_connection |= not item.sized
         self.end_headers()
         body = item.content[start:end]
         try:
