@@ -6,6 +6,7 @@ Everything of ours is real; the world around it is imitated, and nothing here wa
 import contextlib
 import copy
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -33,6 +34,9 @@ from support.fake_pods import Fault
 START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 NAMESPACE = "risk"
 DELAY = timedelta(seconds=1)
+
+
+OUTCOMES = "serinus_outcomes_total"
 
 
 @dataclass
@@ -64,6 +68,10 @@ class FakePrometheus:
         """Revisions whose servers call the status by another name."""
         self.every_seconds = 1
         """All pods are scraped at the multiples of this since the epoch."""
+        self.predicted: dict[str, list[tuple[datetime, float, float]]] = {}
+        """By revision, the predictions until then, and how many of them were wrong."""
+        self.labels_after: timedelta | None = None
+        """So long after a prediction its truth is known, and told to the oldest pod of all; None: never."""
 
     def instant(self, query: str, at: datetime) -> Vector:
         self.asked += 1
@@ -92,18 +100,14 @@ class FakePrometheus:
             raise AssertionError(f"no counter was reset, so nothing needs walking: {query}")
         length, step = map(int, past.groups())
         begin = int(at.timestamp() - length) // step * step + step
-        tracks: dict[tuple[str, str], list[tuple[datetime, float]]] = {}
+        tracks: dict[frozenset[tuple[str, str]], list[tuple[datetime, float]]] = {}
         for seconds in range(begin, int(at.timestamp()) + 1, step):
             instant = datetime.fromtimestamp(seconds, UTC)
             for pod in self.pods:
                 for sample in self._of_pod(pod, query, instant) if pod in query else []:
-                    tracks.setdefault((pod, sample.labels["status"]), []).append((instant, sample.value))
-        labels = {"namespace": NAMESPACE, "job": "pods"}
+                    tracks.setdefault(frozenset(sample.labels.items()), []).append((instant, sample.value))
         return Matrix(
-            tracks=tuple(
-                Track(labels={**labels, "pod": pod, "instance": f"{pod}:8080", "status": code}, points=tuple(points))
-                for (pod, code), points in tracks.items()
-            )
+            tracks=tuple(Track(labels=dict(labels), points=tuple(points)) for labels, points in tracks.items())
         )
 
     def _scrape_before(self, at: datetime) -> datetime:
@@ -113,8 +117,10 @@ class FakePrometheus:
         counters, at = self.pods[pod], self._scrape_before(at)
         values = counters.at(at)
         labels = {"namespace": NAMESPACE, "pod": pod, "job": "pods", "instance": f"{pod}:8080"}
-        if values is None or "serinus_" in query:
+        if values is None:
             return []
+        if "serinus_" in query:
+            return self._outcomes(query, at, labels) if pod == next(iter(self.pods)) else []
         if query.startswith("timestamp(up"):
             return [Sample(labels=labels, value=at.timestamp())]
         if "process_start_time_seconds" in query:
@@ -127,6 +133,19 @@ class FakePrometheus:
             return [] if "5.." in query else [Sample(labels={**labels, "http_status": "any"}, value=total)]
         series = [("500", bad)] if "5.." in query else [("200", total - bad), ("500", bad)]
         return [Sample(labels={**labels, "status": code}, value=value) for code, value in series if value > 0]
+
+    def _outcomes(self, query: str, at: datetime, labels: dict[str, str]) -> list[Sample]:
+        """Answer how many predictions of a revision turned out to be right and wrong; no series before the first."""
+        if self.labels_after is None or not query.startswith(OUTCOMES, query.find("serinus_")):
+            return []
+        revision = re.search(r'revision="(\w+)"', query)
+        history = self.predicted.get(revision[1], []) if revision else []
+        told = bisect_right(history, at - self.labels_after, key=lambda each: each[0])
+        if not told:
+            return []
+        _, total, wrong = history[told - 1]
+        counted = {"wrong": wrong} if 'result="wrong"' in query else {"right": total - wrong, "wrong": wrong}
+        return [Sample(labels={**labels, "result": result}, value=value) for result, value in counted.items()]
 
 
 class Told:
@@ -149,6 +168,8 @@ class World:
         self.now = START
         self.rate = rate
         self.error_share: dict[str, float] = {}
+        self.wrong_share: dict[str, float] = {}
+        """By revision, the share of predictions that the truth contradicts."""
         self.pull: dict[str, float] = {}
         """By revision, how many times the requests of an ordinary pod its pods draw; 1 if absent."""
         self.cluster = FakeCluster(lambda: self.now)
@@ -240,9 +261,15 @@ class World:
                 drawn = self.rate * self.pull.get(revision, 1.0) / len(chosen)
                 total += drawn
                 bad += drawn * self.error_share.get(revision, 0.0)
+                self._predict(revision, drawn)
             counters.history.append((self.now, total, bad))
         for counters in self.prometheus.pods.values():
             counters.history[:] = counters.history[-700:]
+
+    def _predict(self, revision: str, requests: float) -> None:
+        history = self.prometheus.predicted.setdefault(revision, [])
+        _, total, wrong = history[-1] if history else (self.now, 0.0, 0.0)
+        history.append((self.now, total + requests, wrong + requests * self.wrong_share.get(revision, 0.0)))
 
     def answer(self, target: Target, request: GateRequest, identity: str, timeout_seconds: float) -> Answer:
         """Answer a request of a gate as a pod does, which counts it as any other."""
