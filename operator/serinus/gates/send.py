@@ -104,13 +104,17 @@ def send(target: Target, request: GateRequest, identity: str, timeout_seconds: f
     spent = time.monotonic() - began
     if spent >= timeout_seconds:
         raise NoAnswer(f"no whole answer within {timeout_seconds:g} s")
+    return _whole(response.status, body, announced, spent)
+
+
+def _whole(status: int, body: bytes, announced: int | None, spent_seconds: float) -> Answer:
     # The library is content with fewer bytes than were announced when it is asked for a number of them.
     if announced is not None and len(body) < min(announced, MOST_BYTES + 1):
-        raise NoAnswer(f"the answer ({response.status}) broke off after {len(body)} of {announced} bytes")
+        raise NoAnswer(f"the answer ({status}) broke off after {len(body)} of {announced} bytes")
     return Answer(
-        status=response.status,
+        status=status,
         body=body[:MOST_BYTES].decode("utf-8", errors="replace"),
-        milliseconds=round(1000 * spent),
+        milliseconds=round(1000 * spent_seconds),
         is_cut=len(body) > MOST_BYTES,
     )
 
