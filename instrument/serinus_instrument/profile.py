@@ -117,6 +117,9 @@ def _bins(where: str, body: Any) -> Bins:
 
 
 def _counts(where: str, given: Any) -> tuple[int, ...]:
-    if not isinstance(given, list) or not all(type(each) is int and each >= 0 for each in given):
+    whole = isinstance(given, list) and all(
+        type(each) in (int, float) and 0 <= each < math.inf and each == int(each) for each in given
+    )
+    if not whole:
         raise BadProfile(f"{where} of the training profile has counts that are no whole numbers from 0 on")
-    return tuple(given)
+    return tuple(map(int, given))

@@ -306,10 +306,18 @@ def test_the_servers_export_what_the_profile_counted_of_all_that_they_count_in_i
     assert shown.all("serinus_training_prediction_bucket", "le") == {}
 
 
-@pytest.mark.parametrize("counts", [[1], [1, 2, 3], [1, -1], [1, 0.5], [1, True], {"a": 1}])
+@pytest.mark.parametrize(
+    "counts", [[1], [1, 2, 3], [1, -1], [1, 0.5], [1, True], [1, math.inf], [1, math.nan], {"a": 1}]
+)
 def test_counts_that_do_not_fit_their_edges_are_no_profile(counts):
     with pytest.raises(BadProfile, match=r"features\.age"):
         read_profile(json.dumps({"schema": 1, "features": {"age": {"edges": [1.0], "counts": counts}}}))
+
+
+def test_whole_counts_may_be_written_as_any_program_writes_them():
+    read = read_profile('{"schema": 1, "prediction": {"edges": [1], "counts": [2.0, 1e3]}}')
+    assert read.prediction is not None
+    assert read.prediction.counts == (2, 1000)
 
 
 def test_what_is_exported_is_what_a_config_map_would_give():

@@ -30,6 +30,8 @@ READ = {
     "no edge": (None, [{**BUCKETS, "high": 9.0}], training.BROKEN),
     "half a case": (None, [{**BUCKETS, "10": 8.5}], training.BROKEN),
     "no number": (None, [{**BUCKETS, "10": float("nan")}, {**BUCKETS, "10": float("nan")}], None),
+    "no case at all": (None, [dict.fromkeys(BUCKETS, 0.0)], training.BROKEN),
+    "no case of any category": ("class", [dict.fromkeys(NAMES, 0.0)], training.BROKEN),
     "no name": ("class", [{"": 4.0}], training.BROKEN),
 }
 

@@ -51,7 +51,8 @@ def read_training(samples: Iterable[Sample], label: str | None) -> Trained:
         return Trained()
     if any(each != found[0] for each in found):
         return Trained(note=UNLIKE)
-    if not all(value >= 0 and float(value).is_integer() for value in found[0].values()):
+    values = found[0].values()
+    if not any(values) or not all(value >= 0 and float(value).is_integer() for value in values):
         return Trained(note=BROKEN)
     reference = _categories(found[0]) if label else _buckets(found[0])
     return Trained(reference=reference, note="" if reference else BROKEN)
