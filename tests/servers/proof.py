@@ -81,7 +81,7 @@ def _counted(scrapes: Scraped, bound: Preset, wanted: Counts, start: datetime) -
         nonlocal newest
         newest = scrapes.scrape_after(newest)
         late = (newest - start).total_seconds() > LATE_SECONDS
-        return late or scrapes.counts(bound, start, newest) == wanted
+        return late or scrapes.counts(bound, start, newest, settled=False) == wanted
 
     wait_until(done, 3 * LATE_SECONDS, lambda: "no scrapes")
     return scrapes.scrape_after(newest)

@@ -11,6 +11,7 @@ import pytest
 import requests
 
 from serinus.prometheus.reader import Reader
+from serinus.signals.counts import Rates
 from serinus.signals.detection import detect
 from serinus.signals.preset import Counters, Histogram
 from serinus.signals.presets import preset
@@ -124,10 +125,14 @@ def reader(scrapes: Scraped, start: datetime, end: datetime) -> Reader:
 
 
 def rates(reader: Reader, counters: Counters | None) -> tuple[int, int]:
-    assert counters is not None
-    found = reader.rates(alike(counters)).canary
+    found = found_of(reader, counters)
     assert not found.left_out
     return found.by_pod.get(POD, (0, 0))
+
+
+def found_of(reader: Reader, counters: Counters | None) -> Rates:
+    assert counters is not None
+    return reader.rates(alike(counters)).canary
 
 
 def when_counted(scrapes: Scraped, start: datetime, takes_outcomes: bool) -> datetime:
@@ -139,8 +144,10 @@ def when_counted(scrapes: Scraped, start: datetime, takes_outcomes: bool) -> dat
         nonlocal newest
         newest = scrapes.scrape_after(newest)
         late = (newest - start).total_seconds() > LATE_SECONDS
+        # The newest scrape may still be on its way into Prometheus: what counts is read one scrape later.
         now = reader(scrapes, start, newest)
-        return late or (rates(now, INSTRUMENT.implausible), rates(now, INSTRUMENT.accuracy)) == wanted
+        found = [found_of(now, each).by_pod.get(POD) for each in (INSTRUMENT.implausible, INSTRUMENT.accuracy)]
+        return late or tuple(each or NOTHING for each in found) == wanted
 
     wait_until(done, 3 * LATE_SECONDS, lambda: "no scrapes")
     return scrapes.scrape_after(newest)

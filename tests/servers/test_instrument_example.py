@@ -1,5 +1,6 @@
 """The example server of serinus-instrument runs as it stands, and counts in the edges of its training profile."""
 
+import json
 import os
 from pathlib import Path
 
@@ -43,12 +44,15 @@ def test_it_serves_and_counts(tmp_path: Path) -> None:
         text = requests.get(f"{url}/metrics", timeout=10).text
     assert (by, told.json()) == (REVISION, {"counted": 1})
     about = {"model": "fraud-instrumented", "other": {"$revision": REVISION, "$feature": "amount"}}
+    trained = json.loads((EXAMPLE / "serinus-profile.json").read_text())
     shown = read_text("instrument", "example", text, about)
     assert counted(shown.bind(preset("instrument")), shown) == {
         "implausible": [3, 0],
         "accuracy": [1, 0],
         "predictions": [[2, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0], {}],
         "features": [[0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0], {}],
+        "training_predictions": [trained["prediction"]["counts"], {}],
+        "training_features": [trained["features"]["amount"]["counts"], {}],
     }
     # The request of the gate is none, nor are outcomes and probes.
     assert 'http_requests_total{handler="/serinus/outcomes"' not in text
