@@ -51,6 +51,10 @@ def test_series_of_a_pod_are_added() -> None:
     assert lost_at(100, begun, over) == 1
 
 
+def test_a_pod_whose_counter_is_no_number_is_not_spoken_of() -> None:
+    assert levels_by_pod([track((30, float("nan")))], []) == {}
+
+
 REQUESTS = st.lists(st.tuples(st.floats(0, 400), st.floats(0, LONGEST.total_seconds()), st.booleans()), max_size=60)
 
 

@@ -91,12 +91,8 @@ class Reader:
             MetricsUnavailable: no usable answer.
             BadQuery: Prometheus does not understand a selector.
         """
-        if _is_one(counters, lambda of: (*of.total, *of.bad, *of.good, *of.begun)):
-            return self._split(self._question.rates(counters.canary, None))
-        return BySide(
-            canary=self._question.rates(counters.canary, Side.CANARY),
-            stable=self._question.rates(counters.stable, Side.STABLE),
-        )
+        sides = _questions(counters, lambda of: (*of.total, *of.bad, *of.good, *of.begun))
+        return self._by_side({side: self._question.rates(counters.of(_whose(side)), side) for side in sides})
 
     def slow(self, histograms: BySide[Histogram], bound_seconds: float) -> tuple[BySide[Rates], Edge | None]:
         """Count requests, and those above a bound, of both sides; and say which bucket's edge was used.
@@ -110,13 +106,11 @@ class Reader:
         edges = self.edge(histograms, bound_seconds)
         if edges is None:
             return alike(Rates(by_pod={}, left_out={})), None
-        if _is_one(histograms, _buckets):
-            whole = self._question.slow(histograms.canary, edges.canary, None)
-            return self._split(whole), edges.canary
-        return BySide(
-            canary=self._question.slow(histograms.canary, edges.canary, Side.CANARY),
-            stable=self._question.slow(histograms.stable, edges.stable, Side.STABLE),
-        ), edges.canary
+        found = {
+            side: self._question.slow(histograms.of(_whose(side)), edges.of(_whose(side)), side)
+            for side in _questions(histograms, _buckets)
+        }
+        return self._by_side(found), edges.canary
 
     def edge(self, histograms: BySide[Histogram], bound_seconds: float) -> BySide[Edge] | None:
         """Return the bucket's edge that stands for a bound, as each side writes it; None where no pod has it.
@@ -171,13 +165,11 @@ class Reader:
         shared = self.buckets(histograms)
         if shared is None or not shared.canary.edges:
             return alike(Tallies(by_pod={}, left_out={})), None if shared is None else shared.canary
-        if _is_one(histograms, _buckets):
-            whole = self._question.in_buckets(histograms.canary, shared.canary, None)
-            return self._split(whole), shared.canary
-        return BySide(
-            canary=self._question.in_buckets(histograms.canary, shared.canary, Side.CANARY),
-            stable=self._question.in_buckets(histograms.stable, shared.stable, Side.STABLE),
-        ), shared.canary
+        found = {
+            side: self._question.in_buckets(histograms.of(_whose(side)), shared.of(_whose(side)), side)
+            for side in _questions(histograms, _buckets)
+        }
+        return self._by_side(found), shared.canary
 
     def categories(
         self, wanted: BySide[Distribution]
@@ -193,19 +185,16 @@ class Reader:
             MetricsUnavailable: no usable answer.
             BadQuery: Prometheus does not understand the selector, or the label is no category.
         """
-        one = _is_one(wanted, _category)
-        sides: tuple[Side | None, ...] = (None,) if one else tuple(Side)
-        asked = {side: self._question.categories(wanted.of(side or Side.CANARY), side) for side in sides}
+        sides = _questions(wanted, _category)
+        asked = {side: self._question.categories(wanted.of(_whose(side)), side) for side in sides}
         names = tuple(sorted({name for _, found in asked.values() for name in found}))
         named = BySide(canary=self._names(asked, Side.CANARY), stable=self._names(asked, Side.STABLE))
         index = {name: i for i, name in enumerate(names)}
         tallies = {
-            side: by_category(self._block.apart((parts,), wanted.of(side or Side.CANARY).label or "", index, names))
+            side: by_category(self._block.apart((parts,), wanted.of(_whose(side)).label or "", index, names))
             for side, (parts, _) in asked.items()
         }
-        if one:
-            return self._split(tallies[None]), names, named
-        return BySide(canary=tallies[Side.CANARY], stable=tallies[Side.STABLE]), names, named
+        return self._by_side(tallies), names, named
 
     def _names(self, asked: _Asked, side: Side) -> frozenset[str]:
         if side in asked:
@@ -234,9 +223,8 @@ class Reader:
         if wanted.canary.buckets is not None and wanted.stable.buckets is not None:
             histograms = BySide(canary=_histogram(wanted.canary), stable=_histogram(wanted.stable))
             return bool(_in_seconds(self._edges(histograms)))
-        one = _is_one(wanted, _category)
-        sides: tuple[Side | None, ...] = (None,) if one else tuple(Side)
-        return any(self._question.categories(wanted.of(side or Side.CANARY), side)[1] for side in sides)
+        sides = _questions(wanted, _category)
+        return any(self._question.categories(wanted.of(_whose(side)), side)[1] for side in sides)
 
     def has_counted(self, counter: Iterable[Selector]) -> bool:
         """Tell whether any of stable's series of a counter is above zero at the end of the block.
@@ -360,16 +348,21 @@ class Reader:
         return self._block.matrix(queries.past_query(query, self._scope, side, length, step), self._start)
 
     def _edges(self, histograms: BySide[Histogram]) -> _Edges:
-        sides: tuple[Side | None, ...] = (None,) if _is_one(histograms, _buckets) else tuple(Side)
         found = {}
-        for side in sides:
-            histogram = histograms.of(side or Side.CANARY)
+        for side in _questions(histograms, _buckets):
+            histogram = histograms.of(_whose(side))
             narrowed = queries.of_pods(histogram.buckets, self._scope, side)
             found[side] = (
                 edges_by_pod(self._block.instant(queries.edges_of(narrowed), self._end)),
                 histogram.seconds_per_unit,
             )
         return found
+
+    def _by_side(self, found: Mapping[Side | None, Found]) -> BySide[Found]:
+        """Return what each side counted, from the answers to one question for both or to one for each."""
+        if None in found:
+            return self._split(found[None])
+        return BySide(canary=found[Side.CANARY], stable=found[Side.STABLE])
 
     def _split(self, found: Found) -> BySide[Found]:
         """Divide what was counted of all pods by the side that each pod belongs to."""
@@ -384,9 +377,15 @@ class Reader:
         return BySide(canary=of(Side.CANARY), stable=of(Side.STABLE))
 
 
-def _is_one(wanted: BySide[Wanted], selectors: Callable[[Wanted], Selectors]) -> bool:
-    """Tell whether one question can be asked for both sides, whose pods then say whose the answers are."""
-    return wanted.canary == wanted.stable and not any(map(tells_sides_apart, selectors(wanted.canary)))
+def _questions(wanted: BySide[Wanted], selectors: Callable[[Wanted], Selectors]) -> tuple[Side | None, ...]:
+    """Return what to ask: once for both sides (None), whose pods then say whose the answers are, or once for each."""
+    is_one = wanted.canary == wanted.stable and not any(map(tells_sides_apart, selectors(wanted.canary)))
+    return (None,) if is_one else tuple(Side)
+
+
+def _whose(side: Side | None) -> Side:
+    """Return the side whose wishes a question carries; one for both sides carries what both wish."""
+    return side or Side.CANARY
 
 
 def _buckets(histogram: Histogram) -> Selectors:

@@ -54,7 +54,7 @@ def levels_by_pod(begun: Iterable[Track], over: Iterable[Track]) -> dict[str, Le
         over: of counters that move when one is over, for good or bad.
     """
     started, ended = _by_pod(begun), _by_pod(over)
-    return {pod: Levels(begun=level, over=ended.get(pod, ())) for pod, level in started.items()}
+    return {pod: Levels(begun=level, over=ended.get(pod, ())) for pod, level in started.items() if level}
 
 
 def lost(levels: Levels, at: datetime, *, newborn: bool) -> int:
