@@ -10,12 +10,12 @@ from serinus.controller.read_signal import SignalReading, missing
 from serinus.errors import BadQuery
 from serinus.judge.measurements import HistogramMeasurement, RateMeasurement
 from serinus.prometheus.reader import Reader
-from serinus.rollout.types import Signal, SignalKind
+from serinus.rollout.types import Signal
 from serinus.signals.detection import looked_for
+from serinus.signals.feasibility import REQUEST_KINDS
 from serinus.signals.recognition import Recognition, Recognitions, is_settled, recognise_sides
 from serinus.signals.scope import BySide, Scope, Side, alike
 
-REQUEST_KINDS = frozenset({SignalKind.ERRORS, SignalKind.CLIENT_ERRORS, SignalKind.LATENCY})
 MOST_UNNOTICED = 10
 """Requests that a side may miss by chance: none of ten comes once in 22 000 blocks."""
 

@@ -14,7 +14,8 @@ from serinus.signals.scope import Side
 from serinus.signals.views import View, Views, described_by
 
 INSTRUMENT = "instrument"
-_REQUEST_KINDS = frozenset({SignalKind.ERRORS, SignalKind.CLIENT_ERRORS, SignalKind.LATENCY})
+REQUEST_KINDS = frozenset({SignalKind.ERRORS, SignalKind.CLIENT_ERRORS, SignalKind.LATENCY})
+"""Kinds that count requests, so that a pod with requests has to have counts of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +79,7 @@ def _unseen(signal: Signal, known: Preset, model: str, seen: Evidence) -> str | 
     """Return why the requests of stable, which there were, are not among what the signal counts."""
     if signal.name in seen.illegible:
         return f"the pods of stable {seen.illegible[signal.name]}"
-    if signal.kind not in _REQUEST_KINDS or signal.total is not None or signal.buckets is not None:
+    if signal.kind not in REQUEST_KINDS or signal.total is not None or signal.buckets is not None:
         return None
     if signal.source is not None and seen.busy and signal.name in seen.silent:
         where = f"port {known.metrics.port}, path {known.metrics.path}" if known.metrics else "its metrics port"
